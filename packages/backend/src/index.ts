@@ -1,0 +1,7 @@
+export type { Backend, MemoryUse, OpNeed } from './backend.js';
+export * from './errors.js';
+export * from './half.js';
+export { TensorLedger } from './ledger.js';
+export type * from './ops.js';
+export * from './quantize.js';
+export * from './tensor.js';
