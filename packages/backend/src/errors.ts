@@ -8,6 +8,7 @@
  * - `OUT_OF_MEMORY`: `details` has the bytes asked for and the limit.
  * - `DEVICE_LOST`: the device (or a worker) went away; save states elsewhere before, recreate the backend.
  * - `CHECKPOINT_FORMAT`: a file of weights or a saved state is malformed.
+ * - `IO`: a file, URL or folder could not be read or written (missing, refused, network); `details` has path and status.
  * - `UNSUPPORTED_MODEL`: a well-formed checkpoint of a model that this library does not run.
  * - `ABORTED`: an AbortSignal fired; `cause` is its reason.
  * - `DISPOSED`: a tensor, state or backend was used after `dispose`.
@@ -21,6 +22,7 @@ export type ErrorCode =
   | 'OUT_OF_MEMORY'
   | 'DEVICE_LOST'
   | 'CHECKPOINT_FORMAT'
+  | 'IO'
   | 'UNSUPPORTED_MODEL'
   | 'ABORTED'
   | 'DISPOSED'
