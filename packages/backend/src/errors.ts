@@ -10,6 +10,7 @@
  * - `CHECKPOINT_FORMAT`: a file of weights or a saved state is malformed.
  * - `IO`: a file, URL or folder could not be read or written (missing, refused, network); `details` has path and status.
  * - `UNSUPPORTED_MODEL`: a well-formed checkpoint of a model that this library does not run.
+ * - `DIVERGED`: training reached a loss or gradient that is not finite; `details` has the step and the last checkpoint.
  * - `ABORTED`: an AbortSignal fired; `cause` is its reason.
  * - `DISPOSED`: a tensor, state or backend was used after `dispose`.
  * - `INVALID_ARGUMENT`: an option outside its range (a negative temperature, an unknown backend name, ...).
@@ -24,6 +25,7 @@ export type ErrorCode =
   | 'CHECKPOINT_FORMAT'
   | 'IO'
   | 'UNSUPPORTED_MODEL'
+  | 'DIVERGED'
   | 'ABORTED'
   | 'DISPOSED'
   | 'INVALID_ARGUMENT';
