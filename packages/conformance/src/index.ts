@@ -1,1 +1,2 @@
-export {};
+export { type Fixture, type FixtureCase, type FixtureName, fixture, fixtureFolder } from './figures/load.js';
+export type { HostTensor } from './host.js';
