@@ -123,10 +123,18 @@ export interface SelectiveScanGradients {
   dInitialState?: MaybeComplex;
 }
 
-/** One token: `u`, `delta`, `z` are [B, D]; `B`, `C` are [B, N], [B, G, N] or constant [D, N] (`{re, im}` with complex A). */
+/**
+ * One token: `u`, `delta`, `z` are [B, D]; `B`, `C` are [B, N], [B, G, N] or constant [D, N] (with complex A `{ re, im }` of
+ * these, or real ones without imaginary part).
+ */
 export interface SelectiveScanStepInputs extends Omit<SelectiveScanInputs, 'initialState' | 'seqIdx'> {
-  /** [B, D, N]: updated in place */
+  /** [B, D, N], complex with complex A: updated in place */
   state: MaybeComplex;
+  /**
+   * Which of B and C are constant [D, N]. Needed only where the batch is as large as the channels: there [B, N] looks the
+   * same, and is what is assumed. Elsewhere the shape tells.
+   */
+  constant?: readonly ('B' | 'C')[] | undefined;
 }
 
 /** One token: `x` is [B, D]. */
@@ -160,8 +168,10 @@ export interface S4dKernelInputs {
 export interface LongConvInputs {
   /** [B, L, D] */
   x: Tensor;
-  /** [D, K]; y_t = sum_{j <= min(t, K-1)} kernel_j x_{t-j} */
+  /** [D, K]; y_t = sum_{j <= min(t, K-1)} kernel_j x_{t-j} + D x_t */
   kernel: Tensor;
+  /** [D]: skip connection */
+  D?: Tensor | undefined;
 }
 
 export interface CrossEntropyInputs {
@@ -255,7 +265,10 @@ export interface Ops {
   ): { ddt: Tensor; dA: ComplexTensor; dC: ComplexTensor };
   /** Causal convolution with one long kernel a channel -> [B, L, D] */
   longConv(inputs: LongConvInputs): Tensor;
-  longConvBackward(inputs: LongConvInputs, grads: { dy: Tensor }): { dx: Tensor; dkernel: Tensor };
+  longConvBackward(
+    inputs: LongConvInputs,
+    grads: { dy: Tensor },
+  ): { dx: Tensor; dkernel: Tensor; dD?: Tensor };
 
   add(inputs: { a: Tensor; b: Tensor }): Tensor;
   mul(inputs: { a: Tensor; b: Tensor }): Tensor;
@@ -268,6 +281,12 @@ export interface Ops {
   split(inputs: { x: Tensor; sizes: readonly number[]; axis: number }): Tensor[];
   concat(inputs: { tensors: readonly Tensor[]; axis: number }): Tensor;
   copy(inputs: { x: Tensor }): Tensor;
+  /** A tensor of one value; f32 unless said. A constant: it has no gradient. */
+  fill(inputs: {
+    shape: readonly number[];
+    value: number;
+    dtype?: 'f32' | 'f64' | 'i32' | undefined;
+  }): Tensor;
 
   /** Mean over the targets that count -> []; 0 if none does */
   crossEntropy(inputs: CrossEntropyInputs): Tensor;
