@@ -13,7 +13,7 @@ export function f16ToF32(bits: number): number {
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
-/** Rounds to the nearest half, ties to even; overflows to infinity. */
+/** Rounds an f32 (other numbers are first rounded to one) to the nearest half, ties to even; overflows to infinity. */
 export function f32ToF16(value: number): number {
   f32[0] = value;
   const x = u32[0];
@@ -36,7 +36,7 @@ export function bf16ToF32(bits: number): number {
   return f32[0];
 }
 
-/** Rounds to the nearest bfloat16, ties to even. */
+/** Rounds an f32 (other numbers are first rounded to one) to the nearest bfloat16, ties to even. */
 export function f32ToBf16(value: number): number {
   f32[0] = value;
   const x = u32[0];

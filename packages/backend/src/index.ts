@@ -1,4 +1,5 @@
 export type { Backend, MemoryUse, OpNeed } from './backend.js';
+export * from './checks/index.js';
 export * from './errors.js';
 export * from './half.js';
 export { TensorLedger } from './ledger.js';

@@ -39,6 +39,8 @@ export class TensorLedger {
     try {
       const result = run();
       if (typeof (result as { then?: unknown } | null | undefined)?.then === 'function') {
+        // Nobody will await it: what it rejects with must not end the process.
+        Promise.resolve(result).catch(() => {});
         throw new MambaError(
           'INVALID_ARGUMENT',
           'scope: the function returned a promise. Ops are synchronous: return the tensors and read them after the scope',

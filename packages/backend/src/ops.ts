@@ -7,8 +7,13 @@ import type { ComplexTensor, MaybeComplex, Tensor } from './tensor.js';
  * Functional: every op returns new tensors and leaves its inputs alone, except the three that say "in place"
  * (`selectiveScanStep`, `causalConv1dStep`, `adamW`). Absent options are `undefined`. All floating inputs of a call have
  * one dtype (f32, or f64 on cpu), except the weights of `linear` and `embedding`, which may be f16, bf16 or int8.
- * A gradient has the shape of what it is the gradient of, and is returned only if that input was given.
+ * A gradient has the shape of what it is the gradient of, and is returned only if that input was given; the gradient of an
+ * f16, bf16 or int8 weight is f32.
  * Gradients of complex tensors follow torch: dL/dRe + i dL/dIm.
+ *
+ * No axis may be empty, but for the state of a convolution of width 1, which is [B, 0, D]: `add`, `mul`, `silu`, `exp`,
+ * `split`, `concat` and `copy` take any shape. Arguments that do not fit throw `SHAPE`, `DTYPE` or `INVALID_ARGUMENT` (the
+ * `check...` functions of this package do it for every backend), tensors that were disposed `DISPOSED`.
  */
 
 export interface EmbeddingInputs {
@@ -277,9 +282,14 @@ export interface Ops {
   /** sign * exp(x), sign 1 unless said: A = -exp(A_log). Its gradient is dy * y. */
   exp(inputs: { x: Tensor; sign?: 1 | -1 | undefined }): Tensor;
 
-  /** Cuts `axis` into pieces of these sizes (their sum is the axis): each one's gradient is `concat`. */
+  /**
+   * Cuts `axis` into pieces of these sizes (their sum is the axis): each one's gradient is `concat`. f32, f64 or i32. A negative
+   * axis counts from the last one, -1.
+   */
   split(inputs: { x: Tensor; sizes: readonly number[]; axis: number }): Tensor[];
+  /** The reverse of `split`: tensors of one type, and of one shape but for `axis`. */
   concat(inputs: { tensors: readonly Tensor[]; axis: number }): Tensor;
+  /** Of any type. */
   copy(inputs: { x: Tensor }): Tensor;
   /** A tensor of one value; f32 unless said. A constant: it has no gradient. */
   fill(inputs: {

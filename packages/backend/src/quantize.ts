@@ -20,7 +20,11 @@ export function quantizeInt8(data: ArrayLike<number>, rows: number, columns: num
       for (let i = start; i < end; i++) max = Math.max(max, Math.abs(data[i]));
       const scale = Math.fround(max / 127);
       scales[row * blocks + block] = scale;
-      if (scale > 0) for (let i = start; i < end; i++) values[i] = Math.round(data[i] / scale);
+      if (!(scale > 0)) continue;
+      for (let i = start; i < end; i++) {
+        // A scale among the f32 subnormals has few bits: x / scale may pass 127 there, and an Int8Array would wrap around.
+        values[i] = Math.max(-127, Math.min(127, Math.round(data[i] / scale)));
+      }
     }
   }
   return { values, scales };
