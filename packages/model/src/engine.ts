@@ -1,0 +1,157 @@
+import {
+  type Backend,
+  isComplex,
+  MambaError,
+  type Ops,
+  type Tensor,
+  throwIfAborted,
+} from '@mamba-ts/backend';
+import type { MambaConfig } from './config/config.js';
+import { uploadIds } from './ids.js';
+import type { Run, ScanConstants } from './mixers/mixer.js';
+import {
+  forwardSequence,
+  forwardStep,
+  type ModelWeights,
+  type SequenceOutputs,
+  scanConstants,
+  sortWeights,
+} from './network.js';
+import type { MambaState } from './state/state.js';
+import { nextTurn } from './turn.js';
+
+export type Rows = readonly ArrayLike<number>[];
+
+interface EngineSequence {
+  readonly ops?: Ops | undefined;
+  readonly state?: MambaState | undefined;
+  readonly seqIdx?: Rows | undefined;
+  readonly hidden?: boolean | undefined;
+  readonly logits: 'all' | 'last' | 'none';
+  /** Tokens [from, to) of each row. */
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * Runs the network for `MambaLM` and for generation, which has a state claimed already: takes checked rows of tokens,
+ * keeps what follows from the weights alone, and moves states along.
+ */
+export class Engine {
+  readonly config: MambaConfig;
+  readonly backend: Backend;
+  /** Type of activations and states. */
+  readonly dtype: 'f32' | 'f64';
+  readonly #parameters: ReadonlyMap<string, Tensor>;
+  readonly #weights: ModelWeights;
+  #constants: readonly ScanConstants[] = [];
+  /** The tensors among the constants that are not parameters. */
+  #derived: readonly Tensor[] = [];
+  #disposed = false;
+
+  constructor(
+    config: MambaConfig,
+    backend: Backend,
+    dtype: 'f32' | 'f64',
+    parameters: ReadonlyMap<string, Tensor>,
+  ) {
+    this.config = config;
+    this.backend = backend;
+    this.dtype = dtype;
+    this.#parameters = parameters;
+    this.#weights = sortWeights(config, parameters);
+  }
+
+  sequence(rows: Rows, options: EngineSequence): SequenceOutputs {
+    const { ops, state, seqIdx, hidden, logits, from, to } = options;
+    const run = this.#run(ops);
+    const constants = ops ? scanConstants(run, this.#weights) : this.#currentConstants();
+    const outputs = run.scope(() =>
+      forwardSequence(run, this.#weights, constants, uploadIds(this.backend, rows, from, to), {
+        states: state?.layers,
+        wantStates: state !== undefined,
+        seqIdx: seqIdx && uploadIds(this.backend, seqIdx, from, to),
+        hidden,
+        logits,
+      }),
+    );
+    state?.advance(to - from, outputs.states);
+    return outputs;
+  }
+
+  /** -> logits of the last token, [B, V] */
+  async prefill(
+    rows: Rows,
+    state: MambaState,
+    chunkSize: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Tensor> {
+    const length = rows[0]!.length;
+    for (let from = 0; ; from += chunkSize) {
+      throwIfAborted(signal, 'prefill');
+      this.check('prefill');
+      const to = Math.min(from + chunkSize, length);
+      const { logits } = this.sequence(rows, { state, from, to, logits: to === length ? 'last' : 'none' });
+      if (logits) return logits;
+      await nextTurn();
+    }
+  }
+
+  /** -> logits [B, V] */
+  step(tokens: ArrayLike<number>, state: MambaState): Tensor {
+    this.check('step');
+    const run = this.#run();
+    const constants = this.#currentConstants();
+    const logits = run.scope(() => {
+      const ids = this.backend.tensor(Int32Array.from(tokens), [tokens.length], 'i32');
+      return forwardStep(run, this.#weights, constants, ids, state.layers);
+    });
+    state.advance(1);
+    return logits;
+  }
+
+  check(what: string): void {
+    if (this.#disposed) throw new MambaError('DISPOSED', `${what}: the model was disposed`);
+  }
+
+  parametersChanged(): void {
+    for (const tensor of this.#derived) tensor.dispose();
+    this.#constants = [];
+    this.#derived = [];
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.parametersChanged();
+    for (const tensor of this.#parameters.values()) tensor.dispose();
+  }
+
+  #run(tape?: Ops): Run {
+    const { config, backend, dtype } = this;
+    return {
+      config,
+      backend,
+      dtype,
+      ops: tape ?? backend.ops,
+      scope: tape ? (run) => run() : (run) => backend.scope(run),
+      free: tape ? () => {} : (tensor) => tensor.dispose(),
+    };
+  }
+
+  /** Kept from call to call; made anew after `parametersChanged`, or if a scope of the caller's that was open then freed them. */
+  #currentConstants(): readonly ScanConstants[] {
+    if (this.#constants.length === 0 || this.#derived.some((tensor) => tensor.disposed)) {
+      this.parametersChanged();
+      const parameters = new Set(this.#parameters.values());
+      this.#constants = this.backend.scope(() => scanConstants(this.#run(), this.#weights));
+      this.#derived = this.#constants.flatMap(tensorsOf).filter((tensor) => !parameters.has(tensor));
+    }
+    return this.#constants;
+  }
+}
+
+function tensorsOf(constants: ScanConstants): Tensor[] {
+  const { A, B, C, D, deltaBias } = constants;
+  return [A, B, C, D, deltaBias].flatMap((x) => (x ? (isComplex(x) ? [x.re, x.im] : [x]) : []));
+}

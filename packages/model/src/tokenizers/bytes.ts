@@ -1,0 +1,34 @@
+import { MambaError } from '@mamba-ts/backend';
+import type { Tokenizer } from './tokenizer.js';
+
+/** Every UTF-8 byte is a token; ids from 256 on are special and have no text. */
+export class ByteTokenizer implements Tokenizer {
+  readonly vocabSize: number;
+  readonly eosTokenIds: readonly number[];
+
+  /** @param options.eos an id of 256 or more that ends a text; none by default */
+  constructor({ eos }: { eos?: number | undefined } = {}) {
+    if (eos !== undefined && !(Number.isInteger(eos) && eos >= 256)) {
+      throw new MambaError(
+        'INVALID_ARGUMENT',
+        `ByteTokenizer: eos must be an integer from 256 on, not ${eos}`,
+      );
+    }
+    this.vocabSize = Math.max(256, (eos ?? 0) + 1);
+    this.eosTokenIds = eos === undefined ? [] : [eos];
+  }
+
+  encode(text: string): number[] {
+    return [...new TextEncoder().encode(text)];
+  }
+
+  decode(ids: readonly number[]): string {
+    return new TextDecoder('utf-8', { ignoreBOM: true }).decode(
+      Uint8Array.from(ids.filter((id) => id < 256)),
+    );
+  }
+
+  files(): ReadonlyMap<string, string> {
+    return new Map();
+  }
+}
