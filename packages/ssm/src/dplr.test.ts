@@ -30,6 +30,7 @@ describe('dplrKernel', () => {
           [0.05, 7],
           [0.01, 100],
           [0.003, 256],
+          [1e-6, 5], // I - Ā^L would lose six digits if it were taken as a difference
         ] as const) {
           const want = denseKernel(discretizeDense({ A, B, C }, dt, 'bilinear'), length);
           const got = dplrKernel(dplrFromHippo({ A, B, P }, C), dt, length);

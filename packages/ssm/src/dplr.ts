@@ -17,7 +17,8 @@ export interface DplrSSM extends ComplexDiagonalSSM {
 
 /**
  * C̃ = C (I - Ā^L), with Ā the bilinear discretization: what turns the sum over all time into one over the first L steps.
- * L products with Ā, each O(N · rank), since (I - ΔA/2)^-1 is diagonal plus low rank again (Woodbury).
+ * Computed as (Σ_{l<L} C Ā^l) (I - Ā) with I - Ā = -ΔA (I - ΔA/2)^-1, so that nothing cancels where L ΔA is small. Each
+ * product of a row with Ā is O(N · rank), since (I - ΔA/2)^-1 is diagonal plus low rank again (Woodbury).
  * @throws RangeError if the shapes do not fit, dt is not positive, or `length` is not a whole number
  */
 export function truncatedOutput(ssm: DplrSSM, dt: number, length: number): ComplexVector {
@@ -27,44 +28,52 @@ export function truncatedOutput(ssm: DplrSSM, dt: number, length: number): Compl
   const { A, C, P, Q } = ssm;
   const rank = P.length;
   const s = dt / 2;
+  const Qh = Q.map(conjugate);
 
-  // The diagonal of I + sΛ, and D = (I - sΛ)^-1.
-  const plus = complexVector(states);
+  // D = (I - sΛ)^-1
   const D = complexVector(states);
   for (let n = 0; n < states; n++) {
-    plus.re[n] = 1 + s * A.re[n]!;
-    plus.im[n] = s * A.im[n]!;
     [D.re[n], D.im[n]] = divide([1, 0], [1 - s * A.re[n]!, -s * A.im[n]!]);
   }
   const DP = P.map((p) => times(D, p));
-  const QD = Q.map((q) => times(conjugate(q), D));
+  const QhD = Qh.map((q) => times(q, D));
   // (I + s Qᴴ D P)^-1: real, because both halves of each pair add up.
   const core = new Float64Array(rank * rank);
+  const identity = new Float64Array(rank * rank);
   for (let i = 0; i < rank; i++) {
-    for (let j = 0; j < rank; j++)
-      core[i * rank + j] = (i === j ? 1 : 0) + s * pairSum(conjugate(Q[i]!), DP[j]!);
+    identity[i * (rank + 1)] = 1;
+    for (let j = 0; j < rank; j++) core[i * rank + j] = (i === j ? 1 : 0) + s * pairSum(Qh[i]!, DP[j]!);
   }
-  const inverse = solve(
-    core,
-    Float64Array.from(core, (_, i) => (i % (rank + 1) === 0 ? 1 : 0)),
-    rank,
-  );
+  const inverse = solve(core, identity, rank);
 
-  let x: ComplexVector = { re: C.re.slice(), im: C.im.slice() };
-  for (let l = 0; l < length; l++) {
-    // x <- x (I + sA) = x (I + sΛ) - s Σ (x P_r) Q_rᴴ
-    const ahead = times(x, plus);
-    for (let r = 0; r < rank; r++) addScaled(ahead, -s * pairSum(x, P[r]!), conjugate(Q[r]!));
-    // x <- x (I - sA)^-1 = x D - s (x D P) (I + s Qᴴ D P)^-1 Qᴴ D
-    x = times(ahead, D);
-    const alongP = DP.map((dp) => pairSum(ahead, dp));
+  /** x A = x Λ - Σ (x P_r) Q_rᴴ */
+  const timesA = (x: ComplexVector) => {
+    const out = times(x, A);
+    for (let r = 0; r < rank; r++) addScaled(out, -pairSum(x, P[r]!), Qh[r]!);
+    return out;
+  };
+  /** x (I - sA)^-1 = x D - s (x D P) (I + s Qᴴ D P)^-1 Qᴴ D */
+  const solveRow = (x: ComplexVector) => {
+    const out = times(x, D);
+    const along = DP.map((dp) => pairSum(x, dp));
     for (let r = 0; r < rank; r++) {
       let weight = 0;
-      for (let i = 0; i < rank; i++) weight += alongP[i]! * inverse[i * rank + r]!;
-      addScaled(x, -s * weight, QD[r]!);
+      for (let i = 0; i < rank; i++) weight += along[i]! * inverse[i * rank + r]!;
+      addScaled(out, -s * weight, QhD[r]!);
     }
+    return out;
+  };
+
+  const sum = complexVector(states);
+  let power: ComplexVector = { re: C.re.slice(), im: C.im.slice() };
+  for (let l = 0; l < length; l++) {
+    addScaled(sum, 1, power);
+    addScaled(power, s, timesA(power));
+    power = solveRow(power);
   }
-  return { re: C.re.map((c, n) => c - x.re[n]!), im: C.im.map((c, n) => c - x.im[n]!) };
+  const truncated = complexVector(states);
+  addScaled(truncated, -dt, solveRow(timesA(sum)));
+  return truncated;
 }
 
 /**

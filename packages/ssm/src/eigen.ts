@@ -26,12 +26,7 @@ export function hermitianEigen(re: Float64Array, im: Float64Array, n: number): H
   // Off-diagonal entries below this no longer change an eigenvalue of the matrix's scale.
   const negligible = (Number.EPSILON * largest) / (16 * n);
 
-  for (let sweep = 0, rotated = true; rotated; sweep++) {
-    if (sweep === MAX_SWEEPS) {
-      throw new RangeError(
-        `hermitianEigen: no convergence in ${MAX_SWEEPS} sweeps; is the matrix Hermitian?`,
-      );
-    }
+  for (let sweep = 0, rotated = true; rotated && sweep < MAX_SWEEPS; sweep++) {
     rotated = false;
     for (let p = 0; p < n - 1; p++) {
       for (let q = p + 1; q < n; q++) {
