@@ -16,6 +16,7 @@ export {
   type ElementwiseDims,
 } from './elementwise.js';
 export { checkEmbedding, checkEmbeddingBackward, checkId, type EmbeddingDims } from './embedding.js';
+export { checkFill, type FillDims } from './fill.js';
 export { checkLinear, checkLinearBackward, type LinearDims } from './linear.js';
 export {
   checkLinearRecurrence,

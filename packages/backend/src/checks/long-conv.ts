@@ -23,9 +23,10 @@ export function checkLongConvBackward(inputs: LongConvInputs, { dy }: { dy: Tens
   return dims;
 }
 
-function check(call: CallCheck, { x, kernel }: LongConvInputs): LongConvDims {
+function check(call: CallCheck, { x, kernel, D }: LongConvInputs): LongConvDims {
   call.float('x', x, ['B', 'L', 'D']);
   call.float('kernel', kernel, ['D', 'K']);
+  call.optionalFloat('D', D, ['D']);
   return {
     dtype: call.dtype,
     batch: call.size('B'),

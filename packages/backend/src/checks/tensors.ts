@@ -22,7 +22,7 @@ function visit(
   owns: (tensor: Tensor) => boolean,
 ): void {
   if (typeof value !== 'object' || value === null) return;
-  if ('dtype' in value && 'shape' in value) {
+  if ('dispose' in value) {
     checkTensor(op, name, value as Tensor, backend, owns);
     return;
   }
