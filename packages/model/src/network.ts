@@ -129,8 +129,9 @@ function applyMlp(run: Run, { outer }: LayerWeights, y: Tensor, residual: Tensor
  * [B, L, D] -> [B, D]. The contract has no reshape; but the last state of h_t = 0 h_{t-1} + b_t is b's last token, and a
  * state has no axis of length.
  */
-function lastToken({ ops, backend, dtype }: Run, x: Tensor): Tensor {
+function lastToken({ ops, dtype }: Run, x: Tensor): Tensor {
   const [batch, length, width] = x.shape as [number, number, number];
   const last = length === 1 ? x : ops.split({ x, sizes: [length - 1, 1], axis: 1 })[1]!;
-  return ops.linearRecurrence({ a: backend.zeros([batch, 1, width], dtype), b: last }).lastState;
+  return ops.linearRecurrence({ a: ops.fill({ shape: [batch, 1, width], value: 0, dtype }), b: last })
+    .lastState;
 }

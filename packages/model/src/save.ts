@@ -9,9 +9,10 @@ import {
 import { writeConfig } from './config/original.js';
 import type { MambaLM } from './lm.js';
 import { parameterSpecs } from './parameters/list.js';
+import { activationDType } from './weight-dtype.js';
 
 export interface SaveOptions {
-  /** Type of the matrices in the file; the small vectors are f32 beside f16 and bf16. Default f32. */
+  /** Type of the matrices in the file; the small vectors are f32 beside f16 and bf16. Default f32 (f64 for an f64 model). */
   readonly dtype?: 'f64' | 'f32' | 'f16' | 'bf16' | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -52,7 +53,7 @@ function textFiles(lm: MambaLM): [string, string][] {
 function tensorInputs(
   lm: MambaLM,
   parameters: ReadonlyMap<string, Tensor>,
-  { dtype = 'f32' }: SaveOptions,
+  { dtype = activationDType(lm.dtype) }: SaveOptions,
 ): [string, LazyTensorInput][] {
   if (!['f64', 'f32', 'f16', 'bf16'].includes(dtype)) {
     throw new MambaError(

@@ -43,11 +43,11 @@ export const s4d: Mixer = {
     ];
   },
 
-  constants({ ops, backend, dtype }, weights) {
+  constants({ ops, dtype }, weights) {
     const A = { re: ops.exp({ x: weights['log_A_real']!, sign: -1 }), im: weights['A_imag']! };
     return {
       A,
-      B: backend.tensor(new Float32Array(A.re.shape[0]! * A.re.shape[1]!).fill(1), A.re.shape, dtype),
+      B: ops.fill({ shape: A.re.shape, value: 1, dtype }),
       C: { re: weights['C_re']!, im: weights['C_im']! },
       D: weights['D']!,
       deltaBias: ops.exp({ x: weights['log_dt']! }),
@@ -62,30 +62,24 @@ export const s4d: Mixer = {
   },
 
   step(run, inputs) {
-    return run.ops.selectiveScanStep({ ...scanInputs(run, inputs), state: inputs.state });
+    const constant = ['B', 'C'] as const;
+    return run.ops.selectiveScanStep({ ...scanInputs(run, inputs), constant, state: inputs.state });
   },
 };
 
-function scanInputs({ backend, dtype }: Run, { constants, u, z }: MixerInputs): SelectiveScanInputs {
-  return { ...constants, B: constants.B!, C: constants.C!, u, delta: backend.zeros(u.shape, dtype), z };
+function scanInputs({ ops, dtype }: Run, { constants, u, z }: MixerInputs): SelectiveScanInputs {
+  const delta = ops.fill({ shape: u.shape, value: 0, dtype });
+  return { ...constants, B: constants.B!, C: constants.C!, u, delta, z };
 }
 
 /** y = (K * u + D u) silu(z) */
-function convolve({ ops, backend, dtype }: Run, { constants, u, z }: MixerInputs): Tensor {
+function convolve({ ops }: Run, { constants, u, z }: MixerInputs): Tensor {
   const kernel = ops.s4dKernel({
     dt: constants.deltaBias!,
     A: constants.A as ComplexTensor,
     C: constants.C as ComplexTensor,
     length: u.shape[1]!,
   });
-  const y = ops.add({ a: ops.longConv({ x: u, kernel }), b: scaleChannels() });
+  const y = ops.longConv({ x: u, kernel, D: constants.D });
   return z ? ops.mul({ a: y, b: ops.silu({ x: z }) }) : y;
-
-  /** D u. The contract's `mul` does not broadcast, but the norm does, and the norm of ones is ones. */
-  function scaleChannels(): Tensor {
-    const size = u.shape.reduce((product, length) => product * length, 1);
-    const ones = backend.tensor(new Float32Array(size).fill(1), u.shape, dtype);
-    const { y: channels } = ops.rmsNorm({ x: ones, weight: constants.D!, eps: 0 });
-    return ops.mul({ a: u, b: channels });
-  }
 }

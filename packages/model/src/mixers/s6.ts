@@ -3,7 +3,7 @@ import { initDtBias, s4dRealALog } from '@mamba-ts/ssm';
 import { type MambaConfig, stateColumns } from '../config/config.js';
 import { constant, kaimingUniform, normal, repeatRow, uniform } from '../parameters/init.js';
 import type { ParameterSpec } from '../parameters/spec.js';
-import type { Mixer, MixerInputs, Run, ScanConstants, Weights } from './mixer.js';
+import type { Mixer, MixerInputs, Run, Weights } from './mixer.js';
 
 /**
  * S6, the selective state space model of Mamba (arXiv 2312.00752, section 3): Δ, B and C are functions of the input.
@@ -82,7 +82,9 @@ export const s6: Mixer = {
   },
 
   step(run, inputs) {
-    return run.ops.selectiveScanStep({ ...scanInputs(run, inputs), state: inputs.state });
+    const { B, C } = run.config.selective;
+    const constant = [...(B ? [] : (['B'] as const)), ...(C ? [] : (['C'] as const))];
+    return run.ops.selectiveScanStep({ ...scanInputs(run, inputs), constant, state: inputs.state });
   },
 };
 
@@ -101,7 +103,7 @@ function constantOf(name: 'B' | 'C', weights: Weights, complex: boolean): MaybeC
 
 /** Projects Δ, B and C out of u. The same for a sequence [B, L, D] and for a token [B, D]. */
 function scanInputs(run: Run, { weights, constants, u, z }: MixerInputs): SelectiveScanInputs {
-  const { ops, config, backend, dtype } = run;
+  const { ops, config, dtype } = run;
   const axis = u.shape.length - 1;
   const sizes = projectionSizes(config);
   const projected =
@@ -117,8 +119,8 @@ function scanInputs(run: Run, { weights, constants, u, z }: MixerInputs): Select
   };
   const delta: Tensor = config.selective.delta
     ? ops.linear({ x: next(), weight: weights['dt_proj.weight']! })
-    : backend.zeros(u.shape, dtype);
+    : ops.fill({ shape: u.shape, value: 0, dtype });
   const B = constants.B ?? matrix();
   const C = constants.C ?? matrix();
-  return { ...(constants satisfies ScanConstants), u, delta, B, C, z };
+  return { ...constants, u, delta, B, C, z };
 }
