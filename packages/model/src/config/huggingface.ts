@@ -6,6 +6,7 @@ const KEYS = {
   hidden_size: 'dModel',
   num_hidden_layers: 'nLayer',
   vocab_size: 'vocabSize',
+  pad_vocab_size_multiple: 'padVocabSizeMultiple',
   intermediate_size: 'dInner',
   state_size: 'dState',
   conv_kernel: 'dConv',
@@ -34,7 +35,7 @@ export function readHuggingFace(json: Record<string, unknown>): FoundFields {
   if (activation !== 'silu' && activation !== 'swish') throw unsupported(`hidden_act ${show(activation)}`);
   const found = new Collector();
   found.take(json, KEYS, '');
-  found.set('padVocabSizeMultiple', 1);
+  found.set('padVocabSizeMultiple', json['pad_vocab_size_multiple'] ?? 1);
   const eos = json['eos_token_id'] ?? [];
   found.set('eosTokenIds', Array.isArray(eos) ? eos : [eos]);
   return found;
