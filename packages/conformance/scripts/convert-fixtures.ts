@@ -16,7 +16,7 @@ import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { FixtureCase } from '../src/figures/load.js';
 import { readSafetensors, writeSafetensors } from '../src/figures/safetensors.js';
-import type { HostTensor } from '../src/host.js';
+import { type HostTensor, slice } from '../src/host.js';
 
 const MAX_SCAN_BYTES = 100_000;
 /** Larger scan cases that are worth their bytes: the shape of a published model, and a long sequence. */
@@ -50,7 +50,7 @@ function write(name: string, cases: FixtureCase[], tensors: Tensors): void {
 /** `order[i]` is the old axis that becomes axis i. */
 function permute({ shape, dtype, data }: HostTensor, order: readonly number[]): HostTensor {
   const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((a, b) => a * b, 1));
-  const permuted = order.map((axis) => shape[axis] as number);
+  const permuted = order.map((axis) => shape[axis]);
   const out = data.slice();
   const index = permuted.map(() => 0);
   for (let at = 0; at < data.length; at++) {
@@ -83,17 +83,6 @@ function put(out: Tensors, name: string, tensor: HostTensor, complex = false): v
       data: tensor.data.filter((_, i) => i % 2 === offset),
     });
   }
-}
-
-/** A slice of the second axis. */
-function times(tensor: HostTensor, start: number, end: number): HostTensor {
-  const [batch, length, ...rest] = tensor.shape as [number, number, ...number[]];
-  const row = rest.reduce((a, b) => a * b, 1);
-  const data = tensor.data.filter((_, i) => {
-    const t = Math.floor(i / row) % length;
-    return t >= start && t < end;
-  });
-  return { shape: [batch, end - start, ...rest], dtype: tensor.dtype, data };
 }
 
 /** The official name of each input, ours, and our name of its gradient. */
@@ -139,7 +128,7 @@ function selectiveScan(): void {
     const tensor = tensors.get(`continue/${name}`) as HostTensor;
     return tensor.shape.length === 3 && !name.includes('state') ? timeSecond(tensor) : tensor;
   };
-  const length = of('u').shape[1] as number;
+  const length = of('u').shape[1];
   const middle = 19;
   for (const [name, start, end] of [
     ['continue_first', 0, middle],
@@ -148,10 +137,10 @@ function selectiveScan(): void {
     kept.push({ name, softplus: true });
     for (const [theirs, ours] of SCAN_INPUTS) {
       const varies = of(theirs).shape.length === 3;
-      out.set(`${name}/inputs.${ours}`, varies ? times(of(theirs), start, end) : of(theirs));
+      out.set(`${name}/inputs.${ours}`, varies ? slice(of(theirs), 1, start, end) : of(theirs));
     }
     if (start > 0) out.set(`${name}/inputs.initialState`, of('mid_state.f64'));
-    out.set(`${name}/forward.y`, times(of('y.f64'), start, end));
+    out.set(`${name}/forward.y`, slice(of('y.f64'), 1, start, end));
     out.set(`${name}/forward.lastState`, of(start > 0 ? 'last_state.f64' : 'mid_state.f64'));
   }
   write('selective-scan', kept, out);
@@ -178,6 +167,9 @@ function causalConv1d(): void {
       const tensor = tensors.get(`${name}/${key}`);
       if (tensor) out.set(`${name}/${place}`, tensor.shape.length === 3 ? timeSecond(tensor) : tensor);
     }
+    // The official code returns no state for a width of one; ours has no rows.
+    const y = out.get(`${name}/forward.y`) as HostTensor;
+    if (!out.has(`${name}/forward.lastState`)) out.set(`${name}/forward.lastState`, slice(y, 1, 0, 0));
   }
   write(
     'causal-conv1d',
@@ -195,7 +187,7 @@ function stateUpdate(): void {
     const joined = (key: string, axis: number) => {
       const { shape } = of(key);
       if (heads === null) return of(key);
-      const channels = (shape[axis] as number) * (shape[axis + 1] as number);
+      const channels = shape[axis] * shape[axis + 1];
       return reshape(of(key), [...shape.slice(0, axis), channels, ...shape.slice(axis + 2)]);
     };
     out.set(`${name}/inputs.u`, joined('x', 1));
@@ -243,7 +235,7 @@ function s4d(): void {
 /** The official convolution state has one column more than is needed, (B, D, W): its oldest is dropped. */
 function convState(tensor: HostTensor): HostTensor {
   const byTime = timeSecond(tensor);
-  return times(byTime, 1, byTime.shape[1] as number);
+  return slice(byTime, 1, 1, byTime.shape[1]);
 }
 
 function mambaBlock(): void {

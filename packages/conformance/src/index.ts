@@ -1,2 +1,2 @@
-export { type Fixture, type FixtureCase, type FixtureName, fixture, fixtureFolder } from './figures/load.js';
-export type { HostTensor } from './host.js';
+export { type ConformanceTestOptions, conformance } from './conformance.js';
+export * from './without-vitest.js';

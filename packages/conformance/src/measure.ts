@@ -1,0 +1,36 @@
+import type { Backend } from '@mamba-ts/backend';
+import { isUnsupported } from './cases/case.js';
+import { type Measurement, Skipped } from './checks/check.js';
+import { floatTypes, lack, numericChecks, numericContext, type SuiteOptions } from './suite.js';
+
+/**
+ * The numeric half of the suite, as figures: every error that it compares with a tolerance, whether over it or not.
+ * The worst output of each call. Ops that either backend lacks are left out.
+ */
+export async function measure(
+  backend: Backend,
+  oracle: Backend,
+  options: SuiteOptions = {},
+): Promise<Measurement[]> {
+  const found: Measurement[] = [];
+  const record = (measurements: readonly Measurement[]) => {
+    const worst = measurements.reduce<Measurement | undefined>(
+      (a, b) => (a === undefined || !(b.error <= a.error) ? b : a),
+      undefined,
+    );
+    if (worst) found.push(worst);
+  };
+  for (const dtype of options.dtypes ?? floatTypes(backend)) {
+    const context = numericContext(backend, oracle, dtype, options, record);
+    for (const check of await numericChecks(options)) {
+      if (check.only !== undefined && check.only !== dtype) continue;
+      if (lack({ backend, oracle }, check, dtype)) continue;
+      try {
+        await check.run(context);
+      } catch (error) {
+        if (!(error instanceof Skipped) && !isUnsupported(error)) throw error;
+      }
+    }
+  }
+  return found;
+}
