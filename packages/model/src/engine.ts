@@ -60,6 +60,12 @@ export class Engine {
     this.dtype = dtype;
     this.#parameters = parameters;
     this.#weights = sortWeights(config, parameters);
+    try {
+      this.#currentConstants();
+    } catch (error) {
+      this.dispose();
+      throw error;
+    }
   }
 
   sequence(rows: Rows, options: EngineSequence): SequenceOutputs {

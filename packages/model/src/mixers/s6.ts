@@ -106,11 +106,12 @@ function scanInputs(run: Run, { weights, constants, u, z }: MixerInputs): Select
   const { ops, config, dtype } = run;
   const axis = u.shape.length - 1;
   const sizes = projectionSizes(config);
-  const projected =
+  const projected = (
     sizes.length > 0
       ? ops.split({ x: ops.linear({ x: u, weight: weights['x_proj.weight']! }), sizes, axis })
-      : [];
-  const next = () => projected.shift()!;
+      : []
+  ).values();
+  const next = (): Tensor => projected.next().value!;
   const matrix = (): MaybeComplex => {
     if (!config.complexA) return next();
     const half = config.dState / 2;
