@@ -54,6 +54,6 @@ export interface Backend {
 
   memory(): MemoryUse;
 
-  /** Frees everything. Idempotent. Later calls of anything else throw `DISPOSED`. */
+  /** Frees everything. Idempotent. Later calls throw `DISPOSED`, but for the questions, `supports` and `memory`. */
   dispose(): Promise<void>;
 }

@@ -71,7 +71,6 @@ class CpuBackend implements Backend {
   }
 
   supports(op: OpName, need: OpNeed = {}): boolean {
-    this.#checkAlive('supports');
     if (!(op in kernels)) return false;
     const { dtype = 'f32', weight = dtype } = need;
     if (dtype !== 'f32' && dtype !== 'f64') return false;
@@ -84,7 +83,6 @@ class CpuBackend implements Backend {
   }
 
   memory(): MemoryUse {
-    this.#checkAlive('memory');
     return this.#ledger.memory();
   }
 
