@@ -1,1 +1,13 @@
-export {};
+export * from '@mamba-ts/backend';
+export { openCheckpoint, openSource, writeSafetensors } from '@mamba-ts/checkpoint';
+export * from '@mamba-ts/model';
+export { evaluateText, lossAndGradients, tape, train } from '@mamba-ts/train';
+export {
+  BACKENDS,
+  type BackendName,
+  type BackendProbe,
+  type CreateBackendOptions,
+  createBackend,
+  probeBackends,
+} from './create-backend.js';
+export { embeddedModel } from './embedded.js';

@@ -47,7 +47,7 @@ export function parseOptions(argv: readonly string[], options: Options): Values 
   let given: Record<string, string | boolean | undefined>;
   try {
     given = parseArgs({
-      args: [...argv],
+      args: joinValues(argv, options),
       options: Object.fromEntries(
         Object.entries(options).map(([name, { kind, short }]) => [
           name,
@@ -70,10 +70,22 @@ export function parseOptions(argv: readonly string[], options: Options): Values 
   return new Values(values);
 }
 
+/** `--name -1` as `--name=-1`: a value may begin with a dash, which parseArgs would take for an option. */
+function joinValues(argv: readonly string[], options: Options): string[] {
+  const joined: string[] = [];
+  for (let i = 0; i < argv.length; i++) {
+    const option = argv[i].startsWith('--') ? options[argv[i].slice(2)] : undefined;
+    if (option && option.kind !== 'flag' && i + 1 < argv.length) joined.push(`${argv[i]}=${argv[++i]}`);
+    else joined.push(argv[i]);
+  }
+  return joined;
+}
+
 function read(name: string, raw: string, option: Option): string | number {
   const { kind, choices, min = -Infinity, max = Infinity } = option;
   if (kind === 'text') {
-    if (choices && !choices.includes(raw)) invalid(`--${name} must be one of ${choices.join(', ')}; got "${raw}"`);
+    if (choices && !choices.includes(raw))
+      invalid(`--${name} must be one of ${choices.join(', ')}; got "${raw}"`);
     return raw;
   }
   const value = raw.trim() === '' ? Number.NaN : Number(raw);
@@ -81,7 +93,9 @@ function read(name: string, raw: string, option: Option): string | number {
     invalid(`--${name} must be ${kind === 'integer' ? 'a whole number' : 'a number'}; got "${raw}"`);
   }
   if (value < min || value > max) {
-    invalid(`--${name} must be ${max === Infinity ? `at least ${min}` : `from ${min} to ${max}`}; got ${value}`);
+    invalid(
+      `--${name} must be ${max === Infinity ? `at least ${min}` : `from ${min} to ${max}`}; got ${value}`,
+    );
   }
   return value;
 }

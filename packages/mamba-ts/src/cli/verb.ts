@@ -1,0 +1,22 @@
+import type { Options, Values } from './options.js';
+
+/** Where a verb reads and writes; tests hand in their own. */
+export interface Io {
+  /** Results. */
+  out(text: string): void;
+  /** Progress, notes and errors. */
+  note(text: string): void;
+  /** Whether `note` goes to a terminal: progress bars there, plain lines in a pipe. */
+  readonly isTerminal: boolean;
+  /** Fires on Ctrl-C. */
+  readonly signal: AbortSignal;
+}
+
+/** One command of `mamba-ts`. */
+export interface Verb {
+  readonly name: string;
+  readonly summary: string;
+  readonly example: string;
+  readonly options: Options;
+  run(values: Values, io: Io): Promise<void>;
+}
