@@ -61,13 +61,14 @@ export function headerLength(prefix: Uint8Array, file: string, fileBytes: number
   return Number(length);
 }
 
-/** Keeps the text of a number that is no length: signed, fractional, with an exponent, or past 2^53. */
-function lengthOrText(digits: string): number | string {
-  return /^[0-9]+$/.test(digits) && Number.isSafeInteger(Number(digits)) ? Number(digits) : digits;
+/** 1.0, 1e0 and -0 are no lengths: they must not turn into 1 and 0. */
+function plainNumber(digits: string): number {
+  const value = Number(digits);
+  return Number.isInteger(value) && !/^(0|-?[1-9][0-9]*)$/.test(digits) ? Number.NaN : value;
 }
 
 function isLength(value: unknown): value is number {
-  return typeof value === 'number';
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
 /**
@@ -87,7 +88,13 @@ export function parseHeader(bytes: Uint8Array, file: string, fileBytes: number):
     throw formatError(file, `the header has ${problem} at byte ${offset} of the file`, { offset });
   };
   if (text[0] !== '{') fail(`${text === '' ? 'an end' : quote(text[0])} where { should be`, 0);
-  const root = parseJson(text, { fail, maxDepth: 8, number: lengthOrText });
+  const root = parseJson(text, {
+    fail,
+    maxDepth: 8,
+    // A tensor's entry has seven, and at least 48 characters.
+    maxNodes: Math.min(2e6, 16 + Math.floor(text.length / 6)),
+    number: plainNumber,
+  });
 
   const dataStart = 8 + bytes.length;
   const metadata: Record<string, string> = Object.create(null);
@@ -161,10 +168,11 @@ function readEntry(
   const { shape, data_offsets: offsets } = entry;
   if (!Array.isArray(shape)) throw bad(`shape ${quote(shape)} is not an array`);
   for (const [axis, n] of shape.entries()) {
-    if (!isLength(n)) throw bad(`shape[${axis}] is ${quote(n)}, not a whole number from 0 to 2^53-1`);
+    if (!isLength(n))
+      throw bad(`shape[${axis}] is ${quote(n)}, not a whole number from 0 to 2^53-1, written in digits`);
   }
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isLength)) {
-    throw bad(`data_offsets ${quote(offsets)} are not two whole numbers from 0 to 2^53-1`);
+    throw bad(`data_offsets ${quote(offsets)} are not two whole numbers from 0 to 2^53-1, written in digits`);
   }
   const [start, end] = offsets as [number, number];
   if (end < start) throw bad(`data_offsets [${start}, ${end}] run backwards`, dataStart + start);

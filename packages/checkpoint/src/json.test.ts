@@ -8,6 +8,7 @@ const parse = (text: string, nonFinite = false) =>
       throw new Error(`${problem} @${index}`);
     },
     maxDepth: 20,
+    maxNodes: 1000,
     nonFinite,
   });
 
@@ -65,8 +66,10 @@ describe('parseJson', () => {
     ['01', '"1" where the end should be @1'],
     ['"abc', 'a string without end @0'],
     ['"a\nb"', 'a control character inside a string @2'],
-    ['"\\x"', 'an unknown escape @1'],
-    ['"\\u12g4"', 'a \\u without four hexadecimal digits @1'],
+    ['[1,"a\\x"]', 'a string with an unknown escape @3'],
+    ['"\\u12g4"', 'a string with an unknown escape @0'],
+    ['"\\', 'a string without end @0'],
+    [`[${'{},'.repeat(2000)}0]`, 'more than 1000 arrays, objects and names @2998'],
     ['[NaN]', '"N" where a value should be @1'],
     ['['.repeat(21), 'more than 20 levels of nesting @20'],
     ['{"a":'.repeat(100_000), 'more than 20 levels of nesting @100'],

@@ -11,6 +11,8 @@ export interface JsonOptions {
   nonFinite?: boolean;
   /** Levels of arrays and objects; more is an error, not a stack overflow. */
   maxDepth: number;
+  /** Arrays, objects and names in all: an empty object takes some 40 times the memory of its text. */
+  maxNodes: number;
   /** What to make of a number's text. Default: `Number`. */
   number?(text: string): unknown;
 }
@@ -18,8 +20,6 @@ export interface JsonOptions {
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: JSON forbids them in strings
 const PLAIN = /[^"\\\u0000-\u001f]*/y;
-const WHITESPACE = /[ \t\n\r]*/y;
-const HEX4 = /[0-9a-fA-F]{4}/y;
 const WORDS: readonly [string, unknown][] = [
   ['true', true],
   ['false', false],
@@ -30,20 +30,20 @@ const NON_FINITE: readonly [string, unknown][] = [
   ['Infinity', Number.POSITIVE_INFINITY],
   ['-Infinity', Number.NEGATIVE_INFINITY],
 ];
-const ESCAPES: Readonly<Record<string, string>> = {
-  '"': '"',
-  '\\': '\\',
-  '/': '/',
-  b: '\b',
-  f: '\f',
-  n: '\n',
-  r: '\r',
-  t: '\t',
-};
 
-/** Cuts what a message quotes: a malformed file may hold a name of megabytes. */
+/** The beginning of a value: a malformed file may hold a name of megabytes, or a list of millions. */
+function beginning(value: unknown, depth = 3): unknown {
+  if (typeof value === 'string') return value.slice(0, 100);
+  if (typeof value !== 'object' || value === null || depth === 0) return value;
+  if (Array.isArray(value)) return value.slice(0, 50).map((item) => beginning(item, depth - 1));
+  const entries = Object.entries(value).slice(0, 50);
+  return Object.fromEntries(entries.map(([key, item]) => [key, beginning(item, depth - 1)]));
+}
+
+/** A value as a message quotes it, cut at 100 characters. */
 export function quote(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
+  const text =
+    typeof value === 'number' ? String(value) : (JSON.stringify(beginning(value)) ?? String(value));
   return text.length > 100 ? `${text.slice(0, 97)}...` : text;
 }
 
@@ -52,9 +52,10 @@ export function quote(value: unknown): string {
  * have no prototype: `__proto__` and `constructor` are names like any other.
  */
 export function parseJson(text: string, options: JsonOptions): unknown {
-  const { fail, maxDepth, number = Number } = options;
+  const { fail, maxDepth, maxNodes, number = Number } = options;
   const words = options.nonFinite ? [...WORDS, ...NON_FINITE] : WORDS;
   let at = 0;
+  let nodes = 0;
 
   function match(pattern: RegExp): string | undefined {
     pattern.lastIndex = at;
@@ -63,12 +64,21 @@ export function parseJson(text: string, options: JsonOptions): unknown {
     return found;
   }
 
+  function skipSpace(): void {
+    for (let c = text.charCodeAt(at); c === 32 || c === 10 || c === 13 || c === 9; c = text.charCodeAt(at))
+      at++;
+  }
+
   /** Skips white space, then the character if it is next. */
   function next(character: string): boolean {
-    match(WHITESPACE);
+    skipSpace();
     if (text[at] !== character) return false;
     at++;
     return true;
+  }
+
+  function count(): void {
+    if (++nodes > maxNodes) fail(`more than ${maxNodes} arrays, objects and names`, at);
   }
 
   function unexpected(expected: string): never {
@@ -82,23 +92,19 @@ export function parseJson(text: string, options: JsonOptions): unknown {
 
   function string(): string {
     const start = at - 1;
-    let result = '';
     for (;;) {
-      result += match(PLAIN);
+      match(PLAIN);
       if (at >= text.length) fail('a string without end', start);
       const character = text[at++];
-      if (character === '"') return result;
+      if (character === '"') break;
       if (character !== '\\') fail('a control character inside a string', at - 1);
-      const letter = text[at++];
-      if (letter === 'u') {
-        const code = match(HEX4);
-        if (code === undefined) fail('a \\u without four hexadecimal digits', at - 2);
-        result += String.fromCharCode(Number.parseInt(code as string, 16));
-      } else if (letter !== undefined && Object.hasOwn(ESCAPES, letter)) {
-        result += ESCAPES[letter];
-      } else {
-        fail('an unknown escape', at - 2);
-      }
+      at++;
+    }
+    // Decoding escapes one by one would build a chain of a string for each.
+    try {
+      return JSON.parse(text.slice(start, at));
+    } catch {
+      return fail('a string with an unknown escape', start);
     }
   }
 
@@ -107,6 +113,7 @@ export function parseJson(text: string, options: JsonOptions): unknown {
     if (next('}')) return object;
     do {
       if (!next('"')) unexpected('a name in double quotes');
+      count();
       const start = at - 1;
       const name = string();
       if (Object.hasOwn(object, name)) fail(`the name ${quote(name)} a second time in one object`, start);
@@ -127,9 +134,10 @@ export function parseJson(text: string, options: JsonOptions): unknown {
   }
 
   function value(depth: number): unknown {
-    match(WHITESPACE);
+    skipSpace();
     const character = text[at];
     if (character === '{' || character === '[') {
+      count();
       if (depth === 0) fail(`more than ${maxDepth} levels of nesting`, at);
       at++;
       return character === '{' ? members(depth - 1) : elements(depth - 1);
@@ -138,23 +146,24 @@ export function parseJson(text: string, options: JsonOptions): unknown {
       at++;
       return string();
     }
+    const digits = match(NUMBER);
+    if (digits !== undefined) return number(digits);
     for (const [word, meaning] of words) {
       if (text.startsWith(word, at)) {
         at += word.length;
         return meaning;
       }
     }
-    const digits = match(NUMBER);
-    return digits === undefined ? unexpected('a value') : number(digits);
+    return unexpected('a value');
   }
 
   const result = value(maxDepth);
-  match(WHITESPACE);
+  skipSpace();
   if (at < text.length) unexpected('the end');
   return result;
 }
 
-/** Whether a parsed value is an object. */
+/** Whether a value that `parseJson` gave is an object. */
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -13,7 +13,7 @@ export interface ReadJsonOptions {
  * writes them. Objects come without a prototype, so a name like `__proto__` is only a name.
  *
  * @throws MambaError `CHECKPOINT_FORMAT` where it is not JSON, has a name twice in one object, is nested over 100
- *   levels deep or larger than `maxBytes`; `IO`; `ABORTED`
+ *   levels deep, has over 2 million arrays, objects and names or is larger than `maxBytes`; `IO`; `ABORTED`
  */
 export async function readJson(
   source: Source,
@@ -35,5 +35,6 @@ export async function readJson(
     },
     nonFinite: true,
     maxDepth: 100,
+    maxNodes: 2e6,
   });
 }

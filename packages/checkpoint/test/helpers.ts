@@ -42,6 +42,12 @@ export function pattern(length: number, seed = 1): Uint8Array {
   return bytes;
 }
 
+/** Whether two arrays have the same bytes (`toEqual` takes seconds for megabytes). */
+export function same(a: ArrayBufferView, b: ArrayBufferView): boolean {
+  const bytes = (x: ArrayBufferView) => Buffer.from(x.buffer, x.byteOffset, x.byteLength);
+  return bytes(a).equals(bytes(b));
+}
+
 const folders: string[] = [];
 afterAll(async () => {
   for (const folder of folders) await rm(folder, { recursive: true, force: true });
