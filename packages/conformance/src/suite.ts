@@ -17,6 +17,7 @@ import { errorChecks } from './checks/errors.js';
 import { identityChecks } from './checks/identities.js';
 import { lifetimeChecks } from './checks/lifetimes.js';
 import { memoryChecks } from './checks/memory.js';
+import { modelChecks } from './checks/models.js';
 import { nanChecks } from './checks/nan.js';
 import { officialChecks } from './checks/official.js';
 import { oracleChecks } from './checks/oracle.js';
@@ -63,20 +64,32 @@ export function floatTypes(backend: Backend): FloatType[] {
   return (['f64', 'f32'] as const).filter((dtype) => OP_NAMES.some((op) => backend.supports(op, { dtype })));
 }
 
-export async function numericChecks({ maxLength, ops }: SuiteOptions): Promise<NumericCheck[]> {
-  const limits = { maxLength: Math.min(maxLength ?? DEFAULT_LENGTH, DEFAULT_LENGTH) };
-  return among(ops, [
-    ...(await officialChecks({ maxLength: maxLength ?? Number.POSITIVE_INFINITY })),
+const numeric = new Map<string, Promise<readonly NumericCheck[]>>();
+
+/** Checks are pure values, and large: they are made once, whatever the number of backends. */
+export async function numericChecks({ maxLength, ops }: SuiteOptions): Promise<readonly NumericCheck[]> {
+  const key = String(maxLength);
+  if (!numeric.has(key)) numeric.set(key, makeNumericChecks(maxLength));
+  return among(ops, await numeric.get(key)!);
+}
+
+async function makeNumericChecks(maxLength = Number.POSITIVE_INFINITY): Promise<readonly NumericCheck[]> {
+  const limits = { maxLength: Math.min(maxLength, DEFAULT_LENGTH) };
+  return [
+    ...(await officialChecks({ maxLength })),
+    ...(await modelChecks(maxLength)),
     ...oracleChecks(limits),
     ...differenceChecks(limits),
     ...identityChecks(),
     ...nanChecks(),
-  ]);
+  ];
 }
 
-function contractChecks({ ops }: SuiteOptions): ContractCheck[] {
-  const all = [tensorChecks(), memoryChecks(), lifetimeChecks(), purityChecks(), errorChecks()];
-  return among(ops, all.flat());
+let contract: readonly ContractCheck[] | undefined;
+
+function contractChecks({ ops }: SuiteOptions): readonly ContractCheck[] {
+  contract ??= [tensorChecks(), memoryChecks(), lifetimeChecks(), purityChecks(), errorChecks()].flat();
+  return among(ops, contract);
 }
 
 function among<T extends Check>(ops: readonly OpName[] | undefined, checks: readonly T[]): T[] {

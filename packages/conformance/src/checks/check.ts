@@ -13,7 +13,8 @@ export interface Tolerance {
 export interface Measurement {
   /** Kind of check: `official figures`, `against the oracle`, ... */
   readonly group: string;
-  readonly op: OpName;
+  /** An op's name, or what several of them make together. */
+  readonly op: string;
   readonly case: string;
   readonly dtype: FloatType;
   readonly kind: 'forward' | 'gradient';
@@ -72,17 +73,26 @@ export interface ContractContext {
 
 export type Check = NumericCheck | ContractCheck;
 
-export const isGradient = (op: OpName) => op.endsWith('Backward');
-
 /** Judges a call's results. */
 export function judge(
-  { dtype, tolerance }: NumericContext,
-  { group, name }: { group: string; name: string },
+  context: NumericContext,
+  where: { group: string; name: string },
   op: OpName,
   got: Outputs,
   want: Outputs,
 ): Measurement[] {
-  const kind = isGradient(op) ? 'gradient' : 'forward';
+  return judgeAs(context, where, op, op.endsWith('Backward') ? 'gradient' : 'forward', got, want);
+}
+
+/** Judges the results of several ops. */
+export function judgeAs(
+  { dtype, tolerance }: NumericContext,
+  { group, name }: { group: string; name: string },
+  op: string,
+  kind: Measurement['kind'],
+  got: Outputs,
+  want: Outputs,
+): Measurement[] {
   return deviations(got, want).map(({ output, error, detail }) => ({
     group,
     op,

@@ -1,5 +1,5 @@
 import type { HostTensor } from '../host.js';
-import { readSafetensors } from './safetensors.js';
+import { readSafetensors, type SafetensorsFile } from './safetensors.js';
 
 /**
  * The groups of figures in this package, all computed by the official code (torch 1.13 on a CPU), in f64 unless said.
@@ -39,9 +39,8 @@ export function fixtureFolder(name: 'tiny-mamba' | 'tiny-mamba-hf'): URL {
 
 /** Reads one group, from a file in Node and over fetch in a browser. */
 export async function fixture(name: FixtureName): Promise<Fixture> {
-  const { tensors, metadata } = readSafetensors(
-    await read(new URL(`../../fixtures/${name}.safetensors`, import.meta.url)),
-  );
+  const url = new URL(`../../fixtures/${name}.safetensors`, import.meta.url);
+  const { tensors, metadata } = await readFixture(url);
   return {
     cases: JSON.parse(metadata['cases'] as string),
     tensors,
@@ -51,6 +50,11 @@ export async function fixture(name: FixtureName): Promise<Fixture> {
       return new Map(found.map(([key, tensor]) => [key.slice(prefix.length + 1), tensor]));
     },
   };
+}
+
+/** Any safetensors file of this package. */
+export async function readFixture(url: URL): Promise<SafetensorsFile> {
+  return readSafetensors(await read(url));
 }
 
 async function read(url: URL): Promise<Uint8Array> {
