@@ -134,12 +134,19 @@ export class RunFolder {
 export async function readState(checkpoint: string): Promise<RunState> {
   const { fs, path: paths } = nodeModules();
   const path = paths.join(checkpoint, 'state.json');
-  const { format, ...state } = readJson(path, await fs.readFile(path, 'utf8'));
+  const content = await fs.readFile(path, 'utf8').catch((cause) => {
+    throw new MambaError('IO', `${path}: cannot be read`, { cause, details: { path } });
+  });
+  const { format, ...state } = readJson(path, content);
   if (format !== FORMAT) {
     throw new MambaError(
       'CHECKPOINT_FORMAT',
       `${path}: format ${String(format)}, but this version reads ${FORMAT}: resume with the version that wrote it`,
     );
+  }
+  const { step, random, evaluated, elapsed } = state;
+  if (![step, evaluated, elapsed].every(Number.isFinite) || !Array.isArray(random)) {
+    throw new MambaError('CHECKPOINT_FORMAT', `${path}: step, random, evaluated or elapsed is missing`);
   }
   return state as unknown as RunState;
 }

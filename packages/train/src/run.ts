@@ -103,7 +103,7 @@ export async function runTraining(trainer: Trainer, options: RunOptions): Promis
       if (result) {
         evaluated = step;
         evaluation = metricsOf(trainer, result, elapsed());
-        if (!(evaluation.validationLoss >= (best?.validationLoss ?? Infinity))) {
+        if (evaluation.validationLoss < (best?.validationLoss ?? Infinity)) {
           best = { step, validationLoss: evaluation.validationLoss };
           await store?.saveBest();
         }

@@ -70,7 +70,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const folder = new RunFolder(out, settings.keep);
   const checkpoint = await folder.latest();
   const model = await (checkpoint
-    ? MambaLM.fromPretrained(checkpoint, { backend })
+    ? MambaLM.fromPretrained(checkpoint, { backend, signal })
     : MambaLM.create(configOf(settings, task), { backend, seed: settings.seed }));
   try {
     const { lr, minLr, warmup, steps, schedule: kind, accumulate, weightDecay, clip } = settings;

@@ -19,8 +19,7 @@ type Leaf = (shape: number[]) => Tensor;
 type Program = (ops: Ops, leaf: Leaf) => Tensor;
 
 /**
- * Compares the tape's gradients of a program with central differences of its loss, each leaf along a random direction.
- * Returns the ops that the tape ran.
+ * Compares the tape's gradients of a program with differences of its loss, each leaf along a random direction.
  */
 async function checkAgainstDifferences(program: Program, seed: number): Promise<void> {
   const values: { data: Float64Array; shape: number[] }[] = [];
@@ -48,12 +47,14 @@ async function checkAgainstDifferences(program: Program, seed: number): Promise<
   for (const [index, leaf] of leaves.entries()) {
     const direction = normals(source, values[index]!.data.length);
     const at = async (by: number) => (await run(backend.ops, { index, direction, by }).loss.data())[0]!;
-    const h = 1e-5;
-    const difference = ((await at(h)) - (await at(-h))) / (2 * h);
+    const h = 5e-5;
+    const central = async (step: number) => ((await at(step)) - (await at(-step))) / (2 * step);
+    // Richardson: the error falls with h^4.
+    const difference = (4 * (await central(h))) / 3 - (await central(2 * h)) / 3;
     const gradient = (await grads.get(leaf)?.data()) ?? new Float64Array(direction.length);
     const along = direction.reduce((sum, x, i) => sum + x * gradient[i]!, 0);
     expect(Math.abs(along - difference), `leaf ${index} of program ${seed}`).toBeLessThan(
-      1e-7 * Math.max(1, Math.abs(difference)),
+      1e-8 * Math.max(1, Math.abs(difference)),
     );
   }
 }
@@ -202,7 +203,7 @@ function randomProgram(seed: number, length: number): Program {
 
 describe('tape', () => {
   it('gives the gradients of random programs (finite differences, f64)', async () => {
-    for (let seed = 1; seed <= 30; seed++) await checkAgainstDifferences(randomProgram(seed, 10), seed);
+    for (let seed = 1; seed <= 12; seed++) await checkAgainstDifferences(randomProgram(seed, 10), seed);
   });
 
   it('computes on the tape what the ops compute', async () => {
@@ -320,6 +321,19 @@ describe('tape', () => {
     }
   });
 
+  it('does not mind what the caller does to lists and objects afterwards', async () => {
+    const t = tape(backend.ops);
+    const x = f64([1, 2, 3], [3]);
+    const inputs = { x, sizes: [1, 2], axis: 0 };
+    const pieces = t.split(inputs);
+    inputs.sizes.length = 0;
+    const tensors = [pieces.pop()!, pieces.shift()!];
+    const y = t.concat({ tensors, axis: 0 });
+    tensors.length = 0;
+    const grads = t.backward(y, { seed: f64([5, 6, 7], [3]) });
+    expect(await grads.get(x)!.data()).toEqual(new Float64Array([7, 5, 6]));
+  });
+
   it('frees every gradient but those it returns', () => {
     for (let seed = 40; seed < 50; seed++) {
       backend.scope(() => {
@@ -366,7 +380,7 @@ describe('tape', () => {
     const t = tape(backend.ops);
     const x = f64([1, 2], [2]);
     const gone = t.silu({ x });
-    const loss = t.silu({ x: t.exp({ x: gone }) });
+    const loss = t.silu({ x: t.silu({ x: gone }) });
     gone.dispose();
     const seed = f64([1, 1], [2]);
     const before = backend.memory();

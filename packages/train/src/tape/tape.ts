@@ -65,8 +65,8 @@ export function tape(ops: Ops): Tape {
           const uses = floatsIn(inputs);
           entries.push({
             op,
-            inputs,
-            outputs,
+            inputs: snapshot(inputs),
+            outputs: snapshot(outputs),
             uses,
             makes: floatsIn(outputs).filter((tensor) => !uses.includes(tensor)),
           });
@@ -174,6 +174,13 @@ function realParts(
     );
   }
   return [[x, dx]];
+}
+
+/** A copy down to the tensors: the caller may change its lists and objects (say, take pieces of `split` off their list). */
+function snapshot<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || 'dtype' in value) return value;
+  if (Array.isArray(value)) return value.map(snapshot) as T;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, snapshot(item)])) as T;
 }
 
 /** The floating tensors among an op's inputs or outputs, each once. */

@@ -25,7 +25,7 @@ export interface SyntheticSettings {
   evalLength?: number | undefined;
   /** Sequences of an evaluation. Default 256. */
   evalSequences?: number | undefined;
-  /** Sequences evaluated at once. Default 16. */
+  /** Sequences evaluated at once. Default 16, fewer where they are longer than 2^18 tokens. */
   evalBatch?: number | undefined;
   /** Of the evaluation's sequences. They do not depend on the training seed. Default 20240527. */
   evalSeed?: number | undefined;
