@@ -86,7 +86,7 @@ async function openPath(text: string): Promise<Source | undefined> {
   return stat && folderSource(paths.dirname(path), paths.basename(path));
 }
 
-/** A cached source probes with one byte: chunks bring the rest. */
+/** A cached source probes with one byte, since chunks bring the rest; a browser need not keep the same bytes twice. */
 function cached(
   cache: boolean | CheckpointCache,
   options: OpenSourceOptions,
@@ -94,5 +94,7 @@ function cached(
 ): Source {
   const { cache: _, ...http } = options;
   if (cache === false || (cache === true && !defaultStore())) return open(http);
-  return (cache === true ? openCache() : cache).wrap(open({ readAhead: 1, ...http }));
+  return (cache === true ? openCache() : cache).wrap(
+    open({ readAhead: 1, requestCache: 'no-store', ...http }),
+  );
 }

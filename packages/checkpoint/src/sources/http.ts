@@ -12,6 +12,8 @@ export interface HttpOptions {
   retries?: number;
   /** Bytes fetched for a smaller read, and kept for the next. Default 512 KiB: most headers in one request. */
   readAhead?: number;
+  /** Whether a browser's own HTTP cache may answer and keep. Default: `default`. */
+  requestCache?: 'default' | 'no-store';
 }
 
 /** Which version of a file a server has. */
@@ -61,6 +63,7 @@ export class HttpSource implements Source {
   readonly #headers: Readonly<Record<string, string>>;
   readonly #retries: number;
   readonly #readAhead: number;
+  readonly #requestCache: 'default' | 'no-store';
   readonly #files = new Map<string, FileState>();
   readonly #locks = new Locks();
 
@@ -81,6 +84,7 @@ export class HttpSource implements Source {
     this.#headers = options.headers ?? {};
     this.#retries = options.retries ?? 3;
     this.#readAhead = options.readAhead ?? 512 << 10;
+    this.#requestCache = options.requestCache ?? 'default';
   }
 
   /** The address of a file. */
@@ -228,7 +232,12 @@ export class HttpSource implements Source {
   ): Promise<Response> {
     throwIfAborted(signal, this.#reading(path));
     const headers = { ...this.#headers, ...(range !== undefined && { Range: range }) };
-    const sent = this.#fetch(this.url(path), { method, headers, signal: signal ?? null });
+    const sent = this.#fetch(this.url(path), {
+      method,
+      headers,
+      signal: signal ?? null,
+      cache: this.#requestCache,
+    });
     let response: Response;
     try {
       response = await abortable(sent, signal, this.#reading(path));
