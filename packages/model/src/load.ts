@@ -16,8 +16,8 @@ import { sample } from './fingerprint.js';
 import type { ModelParts } from './lm.js';
 import { parameterSpecs } from './parameters/list.js';
 import { ByteTokenizer } from './tokenizers/bytes.js';
-import { readTokenizer, TOKENIZER_FILE } from './tokenizers/load.js';
-import type { Tokenizer } from './tokenizers/tokenizer.js';
+import { readTokenizer } from './tokenizers/load.js';
+import { TOKENIZER_FILE, type Tokenizer } from './tokenizers/tokenizer.js';
 import { checkWeightDType, parameterDType, type WeightDType } from './weight-dtype.js';
 
 export interface LoadOptions extends OpenSourceOptions {

@@ -1,6 +1,7 @@
 import { MambaError } from '@mamba-ts/backend';
 import { Random } from '@mamba-ts/ssm';
 import type { ResolvedSampling } from './options.js';
+import { kthLargest } from './select.js';
 
 export interface Choice {
   readonly token: number;
@@ -14,6 +15,8 @@ export interface Choice {
  * top-k or top-p must cut, the lower id stays.
  *
  * min-p is relative to the largest probability: p_i >= minP max p. (The official code compares with token 0's logit.)
+ *
+ * A vocabulary has tens of thousands of ids and this runs for every token: plain loops, no sort of everything.
  */
 export class Sampler {
   readonly #options: ResolvedSampling;
@@ -49,7 +52,7 @@ export class Sampler {
   }
 
   #penalised(raw: Float32Array | Float64Array): Float64Array {
-    const scores = Float64Array.from(raw);
+    const scores = new Float64Array(raw);
     const { repetitionPenalty } = this.#options;
     for (const id of this.#seen) {
       const score = scores[id]!;
@@ -58,23 +61,30 @@ export class Sampler {
     return scores;
   }
 
+  /** Overwrites `scores`. */
   #draw(scores: Float64Array): number {
     const { temperature, topK, topP, minP } = this.#options;
     if (topK > 0) keepLargest(scores, topK, Number.NEGATIVE_INFINITY);
     const max = scores[argmax(scores)]!;
-    const p = scores.map((score) => Math.exp((score - max) / temperature));
-    if (topP < 1) keepLargest(p, countForMass(p, topP), 0);
-    // The most probable token has weight exp(0) = 1, whatever the normalisation.
-    if (minP > 0)
-      p.forEach((weight, id) => {
-        if (weight < minP) p[id] = 0;
-      });
-    let rest = this.#random.next() * p.reduce((sum, weight) => sum + weight, 0);
+    let total = 0;
+    for (let id = 0; id < scores.length; id++) {
+      scores[id] = Math.exp((scores[id]! - max) / temperature);
+      total += scores[id]!;
+    }
+    const weights = scores;
+    if (topP < 1) keepLargest(weights, countForMass(weights, total, topP), 0);
+    let kept = 0;
+    for (let id = 0; id < weights.length; id++) {
+      // The most probable token has weight exp(0) = 1, whatever the others have.
+      if (weights[id]! < minP) weights[id] = 0;
+      kept += weights[id]!;
+    }
+    let rest = this.#random.next() * kept;
     let last = 0;
-    for (let id = 0; id < p.length; id++) {
-      if (p[id] === 0) continue;
+    for (let id = 0; id < weights.length; id++) {
+      if (weights[id] === 0) continue;
       last = id;
-      rest -= p[id]!;
+      rest -= weights[id]!;
       if (rest < 0) break;
     }
     return last;
@@ -90,9 +100,9 @@ function argmax(values: Float64Array): number {
 /** Replaces all but the `count` largest values; of equals the first stay. */
 function keepLargest(values: Float64Array, count: number, replacement: number): void {
   if (count >= values.length) return;
-  const threshold = values.slice().sort()[values.length - count]!;
+  const threshold = kthLargest(values, count);
   let room = count;
-  for (const value of values) if (value > threshold) room--;
+  for (let i = 0; i < values.length; i++) if (values[i]! > threshold) room--;
   for (let i = 0; i < values.length; i++) {
     const stays = values[i]! > threshold || (values[i] === threshold && room-- > 0);
     if (!stays) values[i] = replacement;
@@ -100,21 +110,23 @@ function keepLargest(values: Float64Array, count: number, replacement: number): 
 }
 
 /** How many of the largest weights it takes to reach this share of their sum. */
-function countForMass(weights: Float64Array, share: number): number {
-  const total = weights.reduce((sum, weight) => sum + weight, 0);
+function countForMass(weights: Float64Array, total: number, share: number): number {
   // What is below its part of the tail cannot be needed: all such weights together are less than the tail.
   const floor = (total * (1 - share)) / weights.length;
-  const sorted = weights.filter((weight) => weight > floor).sort();
+  const candidates = new Float64Array(weights.length);
+  let length = 0;
+  for (let i = 0; i < weights.length; i++) if (weights[i]! > floor) candidates[length++] = weights[i]!;
+  const sorted = candidates.subarray(0, length).sort();
   let mass = 0;
   let count = 0;
-  while (count < sorted.length && mass < total * share) mass += sorted[sorted.length - 1 - count++]!;
+  while (count < length && mass < total * share) mass += sorted[length - 1 - count++]!;
   return count;
 }
 
 function logSumExp(values: Float32Array | Float64Array): number {
   let max = Number.NEGATIVE_INFINITY;
-  for (const value of values) if (value > max) max = value;
+  for (let i = 0; i < values.length; i++) max = Math.max(max, values[i]!);
   let sum = 0;
-  for (const value of values) sum += Math.exp(value - max);
+  for (let i = 0; i < values.length; i++) sum += Math.exp(values[i]! - max);
   return max + Math.log(sum);
 }

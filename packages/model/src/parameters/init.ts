@@ -10,11 +10,11 @@ export function constant(size: number, value: number): Init {
 
 /** Uniform in (-bound, bound). */
 export function uniform(size: number, bound: number): Init {
-  return (random) => Float64Array.from({ length: size }, () => (2 * random.next() - 1) * bound);
+  return (random) => filled(size, () => (2 * random.next() - 1) * bound);
 }
 
 export function normal(size: number, std: number): Init {
-  return (random) => Float64Array.from({ length: size }, () => std * random.normal());
+  return (random) => filled(size, () => std * random.normal());
 }
 
 /** torch's default for Linear and Conv1d, kaiming_uniform(a = sqrt 5): uniform within 1 / sqrt(fan in). */
@@ -24,5 +24,11 @@ export function kaimingUniform(size: number, fanIn: number, scale = 1): Init {
 
 /** The same row, `rows` times. */
 export function repeatRow(rows: number, row: ArrayLike<number>): Init {
-  return () => Float64Array.from({ length: rows * row.length }, (_, i) => row[i % row.length]!);
+  return () => filled(rows * row.length, (i) => row[i % row.length]!);
+}
+
+function filled(size: number, value: (i: number) => number): Float64Array {
+  const values = new Float64Array(size);
+  for (let i = 0; i < size; i++) values[i] = value(i);
+  return values;
 }

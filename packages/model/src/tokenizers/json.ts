@@ -1,7 +1,6 @@
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import { MambaError } from '@mamba-ts/backend';
-import { TOKENIZER_CONFIG_FILE, TOKENIZER_FILE } from './load.js';
-import type { Tokenizer } from './tokenizer.js';
+import { TOKENIZER_CONFIG_FILE, TOKENIZER_FILE, type Tokenizer } from './tokenizer.js';
 
 /** Any tokenizer that a `tokenizer.json` describes, run by @huggingface/tokenizers. */
 export class JsonTokenizer implements Tokenizer {

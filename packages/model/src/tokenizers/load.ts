@@ -1,9 +1,7 @@
 import { MambaError } from '@mamba-ts/backend';
 import { type OpenSourceOptions, openSource, type Source, type SourceLike } from '@mamba-ts/checkpoint';
-import type { Tokenizer } from './tokenizer.js';
+import { TOKENIZER_CONFIG_FILE, TOKENIZER_FILE, type Tokenizer } from './tokenizer.js';
 
-export const TOKENIZER_FILE = 'tokenizer.json';
-export const TOKENIZER_CONFIG_FILE = 'tokenizer_config.json';
 const MAX_BYTES = 256 << 20;
 
 /**

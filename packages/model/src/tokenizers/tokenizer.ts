@@ -11,3 +11,6 @@ export interface Tokenizer {
   /** The files to save beside a model, by name; none where config.json says it all. */
   files(): ReadonlyMap<string, string>;
 }
+
+export const TOKENIZER_FILE = 'tokenizer.json';
+export const TOKENIZER_CONFIG_FILE = 'tokenizer_config.json';
