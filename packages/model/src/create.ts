@@ -31,6 +31,6 @@ export function createParameters(input: MambaConfigInput, options: CreateOptions
     }
     return made;
   });
-  const bytes = config.tokenizer === 'bytes' ? new ByteTokenizer() : undefined;
+  const bytes = config.tokenizer === 'bytes' ? new ByteTokenizer({ vocabSize: config.vocabSize }) : undefined;
   return { config, backend, dtype, tokenizer: tokenizer ?? bytes, parameters, samples };
 }

@@ -211,11 +211,18 @@ describe('fromPretrained', () => {
     await expect(load({ 'config.json': base['config.json']! })).rejects.toMatchObject({
       code: 'CHECKPOINT_FORMAT',
     });
-    const huge = withConfig(base, (json) => {
-      json['d_model'] = 2 ** 19;
-    });
-    await expect(load(huge)).rejects.toMatchObject({ code: 'CHECKPOINT_FORMAT' });
     await expect(load(base, 'f8' as 'f16')).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+  });
+
+  it.each([
+    { d_model: 2 ** 19 },
+    { n_layer: 4096 },
+    { vocab_size: 2 ** 24 },
+    { ssm_cfg: { d_state: 4096, d_conv: 1024, expand: 100 } },
+    { d_intermediate: 2 ** 20, mamba_ts: { mixer: 's4d' } },
+  ])('compares a hostile config with the file before it allocates: %j', async (change) => {
+    const hostile = withConfig(await files(), (json) => Object.assign(json, change));
+    await expect(load(hostile)).rejects.toMatchObject({ code: 'CHECKPOINT_FORMAT' });
   });
 
   it('reports progress up to the whole', async () => {

@@ -71,7 +71,7 @@ async function ownTokenizer(
   config: MambaConfig,
   signal: AbortSignal | undefined,
 ): Promise<Tokenizer | undefined> {
-  if (config.tokenizer === 'bytes') return new ByteTokenizer();
+  if (config.tokenizer === 'bytes') return new ByteTokenizer({ vocabSize: config.vocabSize });
   return (await source.has(TOKENIZER_FILE, signal)) ? readTokenizer(source, signal) : undefined;
 }
 

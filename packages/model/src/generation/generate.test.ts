@@ -140,6 +140,13 @@ describe('the end of a row', () => {
     expect(text).toBe(lm.tokenizer!.decode(free.tokens.slice(0, end)));
   });
 
+  it('may be a special token of a byte model', async () => {
+    const input = { ...bytes, vocabSize: 258, eosTokenIds: [257] };
+    const lm = await MambaLM.create(input, { backend, seed: 5 });
+    const { tokens, finishReason } = await lm.complete('x', { maxTokens: 10_000, temperature: 5 });
+    expect([tokens.at(-1), finishReason]).toEqual([257, 'eos']);
+  });
+
   it('is a stop text, which is not shown though it comes in several tokens', async () => {
     const lm = await MambaLM.create(bytes, { backend, seed: 6 });
     const options = { maxTokens: 60, seed: 11 };

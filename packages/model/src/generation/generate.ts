@@ -44,17 +44,17 @@ export async function* generate(
   const vocabulary = Math.min(config.vocabSize, tokenizer?.vocabSize ?? config.vocabSize);
   throwIfAborted(signal, 'generate');
 
+  let active = prompts.map((ids, r) => ({
+    row: r,
+    sampler: new Sampler(sampling, vocabulary, ids, r),
+    text: tokenizer && new TextStream(tokenizer, stops, ids),
+  }));
   options.state?.assertOf(lm, 'generate');
   const size = options.state?.batch ?? prompts.length;
   check('state', `one of ${size} rows`, size === prompts.length, `of ${prompts.length} rows, one a prompt`);
   const state = options.state ?? lm.createState(prompts.length);
   state.claim('generate');
   const rows = new GenerationRows(engine, lm, state);
-  let active = prompts.map((ids, r) => ({
-    row: r,
-    sampler: new Sampler(sampling, vocabulary, ids, r),
-    text: tokenizer && new TextStream(tokenizer, stops, ids),
-  }));
   /** Of each active row, its row in the logits. */
   let slots = active.map((_, i) => i);
   /** Tokens that were given out but not yet read into the state. */

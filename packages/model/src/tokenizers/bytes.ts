@@ -6,16 +6,26 @@ export class ByteTokenizer implements Tokenizer {
   readonly vocabSize: number;
   readonly eosTokenIds: readonly number[];
 
-  /** @param options.eos an id of 256 or more that ends a text; none by default */
-  constructor({ eos }: { eos?: number | undefined } = {}) {
-    if (eos !== undefined && !(Number.isInteger(eos) && eos >= 256)) {
+  /**
+   * @param options.eos an id of 256 or more that ends a text; none by default
+   * @param options.vocabSize one more than the largest id, where there are other special ones
+   */
+  constructor({ eos, vocabSize }: { eos?: number | undefined; vocabSize?: number | undefined } = {}) {
+    const known = eos === undefined ? 256 : eos + 1;
+    this.vocabSize = vocabSize ?? known;
+    this.eosTokenIds = eos === undefined ? [] : [eos];
+    if (!Number.isInteger(known) || (eos !== undefined && eos < 256)) {
       throw new MambaError(
         'INVALID_ARGUMENT',
         `ByteTokenizer: eos must be an integer from 256 on, not ${eos}`,
       );
     }
-    this.vocabSize = Math.max(256, (eos ?? 0) + 1);
-    this.eosTokenIds = eos === undefined ? [] : [eos];
+    if (!Number.isInteger(this.vocabSize) || this.vocabSize < known) {
+      throw new MambaError(
+        'INVALID_ARGUMENT',
+        `ByteTokenizer: vocabSize must be an integer from ${known} on, not ${vocabSize}`,
+      );
+    }
   }
 
   encode(text: string): number[] {
