@@ -16,7 +16,7 @@ export interface Schedule {
 export function learningRate({ kind, lr, warmup, steps, minLr = lr / 10 }: Schedule, step: number): number {
   if (step < warmup) return (lr * step) / warmup;
   if (kind === 'constant') return lr;
-  const progress = steps > warmup ? Math.min(1, (step - warmup) / (steps - warmup)) : 1;
+  const progress = steps > warmup ? Math.min(1, (step - warmup) / (steps - warmup)) : 0;
   return minLr + ((lr - minLr) * (1 + Math.cos(Math.PI * progress))) / 2;
 }
 

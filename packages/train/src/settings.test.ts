@@ -32,6 +32,12 @@ describe('resolveSettings', () => {
     expect(() => resolveSettings({ task: 'copying', dModel: 8, model: { dState: 4 } }, stored)).not.toThrow();
   });
 
+  it('keeps "never clip" through JSON', () => {
+    const stored = resolveSettings({ task: 'copying', clip: Number.POSITIVE_INFINITY }, undefined);
+    expect(stored.clip).toBe(0);
+    expect(resolveSettings({}, JSON.parse(JSON.stringify(stored)))).toEqual(stored);
+  });
+
   it('refuses to resume as another run', () => {
     const stored = resolveSettings({ task: 'copying' }, undefined);
     for (const [change, message] of [

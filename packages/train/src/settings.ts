@@ -32,7 +32,7 @@ export interface TrainSettings {
   /** Steps of linear warm-up. */
   warmup: number;
   weightDecay: number;
-  /** Largest gradient norm. */
+  /** Largest gradient norm; 0 never clips. (JSON has no Infinity.) */
   clip: number;
   /** Steps between evaluations. */
   evalEvery: number;
@@ -146,6 +146,7 @@ export function resolveSettings(
   const lrIsNew = known.lr !== undefined && known.lr !== resumed?.lr;
   return {
     ...merged,
+    clip: merged.clip === Infinity ? 0 : merged.clip,
     warmup: known.warmup ?? Math.min(merged.warmup, merged.steps),
     minLr: known.minLr ?? (lrIsNew ? undefined : resumed?.minLr) ?? merged.lr / 10,
     evalLength: merged.evalLength ?? merged.length,

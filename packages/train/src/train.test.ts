@@ -67,6 +67,7 @@ describe('train', () => {
       seed: 1,
       steps: 8,
       lr: 3e-3,
+      data: join(folder, 'text.txt'),
       dataSha256: expect.stringMatching(/^[0-9a-f]{64}$/),
     });
     const kinds = (await lines()).map(({ step, loss }) =>
@@ -180,6 +181,11 @@ describe('train', () => {
   it('refuses a folder that holds a run, other data, and options of another run', async () => {
     await train(small({ steps: 2 }));
     await expect(train(small())).rejects.toThrow(/already holds a run: resume it/);
+    const options = join(folder, 'run', 'options.json');
+    const content = await readFile(options);
+    await rm(options);
+    await expect(train(small())).rejects.toThrow(/already holds a run: resume it/);
+    await writeFile(options, content);
     await expect(train(small({ resume: true, seed: 5 }))).rejects.toThrow(/started with seed 1, not 5/);
     await writeFile(join(folder, 'text.txt'), 'something else '.repeat(50));
     await expect(train(small({ resume: true }))).rejects.toThrow(/is not what the run was started with/);
@@ -193,9 +199,12 @@ describe('train', () => {
       [{ keep: 0 }, /keep/],
       [{ lr: -1 }, /learning rate/],
       [{ dModel: 0 }, /dModel/],
+      [{ seed: 0.5 }, /seed must be an integer/],
       [{ signal: AbortSignal.abort() }, /aborted/],
     ] as const) {
-      await expect(train(small(bad))).rejects.toThrow(message);
+      await expect(train(small(bad))).rejects.toEqual(
+        expect.objectContaining({ name: 'MambaError', message: expect.stringMatching(message) }),
+      );
     }
     await expect(readdir(join(folder, 'run'))).rejects.toThrow();
     await expect(train(small({ out: join(folder, 'text.txt', 'run') }))).rejects.toEqual(code('IO'));

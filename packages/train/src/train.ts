@@ -57,13 +57,14 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const { backend, out, resume, signal, onStart, onStep, onEvaluation, ...given } = options;
   throwIfAborted(signal, 'train');
   const stored = await new RunFolder(out, 1).readOptions();
-  if (stored && !resume) {
+  if (!resume && (stored || (await new RunFolder(out, 1).latest()))) {
     throw new MambaError(
       'INVALID_ARGUMENT',
       `${out} already holds a run: resume it, or choose another folder`,
     );
   }
   const settings = resolveSettings(given, stored as Partial<TrainSettings> | undefined);
+  if (settings.data !== undefined) settings.data = nodeModules().path.resolve(settings.data);
   const data = settings.data === undefined ? undefined : await readData(settings.data, stored);
   const task = makeTask(settings, data?.bytes);
 
@@ -80,7 +81,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       seed: -1 - settings.seed,
       accumulate,
       weightDecay,
-      clip,
+      clip: clip === 0 ? Infinity : clip,
     });
     try {
       const from = checkpoint === undefined ? undefined : await readState(checkpoint);
