@@ -1,1 +1,3 @@
-export {};
+export type { WebgpuBackend } from './backend.js';
+export { createWebgpuBackend, type WebgpuBackendOptions } from './create.js';
+export type { Counters, DispatchInfo } from './engine.js';

@@ -1,0 +1,103 @@
+// use: scan scan-coefficients
+// Third dispatch: runs each chunk from the state that it starts from, and writes y: C h + D u, times silu(z).
+// Design: see scan.wgsl and scan-chunk.wgsl. LAST, for a scan of one chunk: also writes the last state [B, D, N].
+const HAS_SKIP: bool = false;
+const HAS_Z: bool = false;
+const LAST: bool = false;
+@group(0) @binding(0) var<storage, read> u: array<f32>;
+@group(0) @binding(1) var<storage, read> delta: array<f32>;
+@group(0) @binding(4) var<storage, read> z: array<f32>;
+@group(0) @binding(5) var<storage, read_write> scratch: array<f32>;
+@group(0) @binding(6) var<storage, read> seq: array<i32>;
+@group(0) @binding(7) var<storage, read_write> y: array<f32>;
+
+@compute @workgroup_size(WG)
+fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) i: u32) {
+  let place = placeOf(w.x, i, p);
+  let d = place.channel;
+  let b = p.first + w.z;
+  let D = p.channels;
+  let start = w.y * p.chunk;
+  let end = min(start + p.chunk, p.length);
+  let final_ = b * p.length + end - 1u;
+  let packed = p.packedAt + BLOCKS * LANES * D + d;
+  var dBias = 0.0;
+  var through = 0.0;
+  if (HAS_BIAS) { dBias = scratch[packed]; }
+  if (HAS_SKIP) { through = scratch[packed + D]; }
+
+  for (var k = 0u; k < BLOCKS; k++) {
+    var aR: array<vec4f, Q>;
+    var aI: array<vec4f, IMS>;
+    var hR: array<vec4f, Q>;
+    var hI: array<vec4f, IMS>;
+    takeOwn(k, d);
+    let atA = p.packedAt + k * LANES * D + d;
+    let atH = p.statesAt + ((w.z * p.chunks + w.y) * BLOCKS + k) * LANES * D + d;
+    for (var q = 0u; q < Q; q++) {
+      for (var j = 0u; j < 4u; j++) {
+        aR[q][j] = scratch[atA + (4u * q + j) * D];
+        hR[q][j] = scratch[atH + (4u * q + j) * D];
+        if (COMPLEX) {
+          aI[q][j] = scratch[atA + (4u * (Q + q) + j) * D];
+          hI[q][j] = scratch[atH + (4u * (Q + q) + j) * D];
+        }
+      }
+    }
+    for (var t0 = start; t0 < end; t0 += TILE) {
+      stage(k, t0, end, b, place.group, i);
+      for (var s = 0u; s < TILE; s += 4u) {
+        let t4 = t0 + s;
+        if (t4 >= end) { break; }
+        let row = b * p.length + t4;
+        let rows = vec4<u32>(row, min(row + 1u, final_), min(row + 2u, final_), min(row + 3u, final_));
+        let at = rows * D + d;
+        let u4 = vec4f(u[at.x], u[at.y], u[at.z], u[at.w]);
+        let dt4 = timeStep(vec4f(delta[at.x], delta[at.y], delta[at.z], delta[at.w]) + dBias);
+        var y4 = ZERO;
+        for (var j = 0u; j < 4u; j++) {
+          let t = t4 + j;
+          if (t >= end) { break; }
+          let dt = dt4[j];
+          var clear = false;
+          if (HAS_SEQ) {
+            if (t > 0u) { clear = seq[b * p.length + t] != seq[b * p.length + t - 1u]; }
+          }
+          var sum = ZERO;
+          for (var q = 0u; q < Q; q++) {
+            var a = C4(aR[q], ZERO);
+            var h = C4(hR[q], ZERO);
+            if (COMPLEX) { a.im = aI[q]; h.im = hI[q]; }
+            let turn = scaled(a, dt);
+            let e = expOf(turn);
+            h = mul(e, h);
+            if (clear) { h = C4(ZERO, ZERO); }
+            h = add(h, scaled(mul(coefficientB(t - t0, q), inputWeight(turn, e, dt)), u4[j]));
+            sum += inner(coefficientC(t - t0, q), conj(h));
+            hR[q] = h.re;
+            if (COMPLEX) { hI[q] = h.im; }
+          }
+          y4[j] = dot(sum, vec4f(f32(PARTS)));
+        }
+        if (!place.live) { continue; }
+        if (BLOCKS > 1u && k > 0u) { y4 += vec4f(y[at.x], y[at.y], y[at.z], y[at.w]); }
+        if (k + 1u == BLOCKS) {
+          if (HAS_SKIP) { y4 += through * u4; }
+          if (HAS_Z) {
+            let gate = rows * p.zStride + p.zOffset + d;
+            y4 *= silu(vec4f(z[gate.x], z[gate.y], z[gate.z], z[gate.w]));
+          }
+        }
+        for (var j = 0u; j < 4u; j++) {
+          if (t4 + j < end) { y[at[j]] = y4[j]; }
+        }
+      }
+    }
+    if (LAST && place.live) {
+      for (var n = 0u; n < 4u * Q; n++) {
+        let state = 4u * k * Q + n;
+        if (state < p.states) { scratch[p.lastAt + (b * D + d) * p.states + state] = hR[n / 4u][n % 4u]; }
+      }
+    }
+  }
+}

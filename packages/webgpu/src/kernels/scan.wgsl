@@ -1,0 +1,45 @@
+// use: complex
+// What the selective scan's kernels share. A workgroup is WG channels of one group, one batch row and one chunk of the
+// sequence; a thread is a channel, with the states of a block in registers. More than Q quads of states: block after block.
+// Scratch, in floats: states [batch, chunk, lane, channel]; sums of dt [batch, chunk, channel]; and, packed once a call,
+// A [lane, channel], deltaBias [channel], D [channel]. A lane is one float of a state: of each block first the real parts.
+const ZOH: bool = false;
+const SOFTPLUS: bool = true;
+const HAS_BIAS: bool = true;
+const HAS_SEQ: bool = false;
+const Q: u32 = 4u;
+const BLOCKS: u32 = 1u;
+const WG: u32 = 64u;
+const PARTS: u32 = select(1u, 2u, COMPLEX);
+const LANES: u32 = 4u * Q * PARTS;
+const IMS: u32 = select(1u, Q, COMPLEX); // length of arrays of imaginary parts
+const RESET: f32 = 3.0e38; // in the place of the sum of dt: a sequence ends in this chunk, nothing passes
+const NONE: u32 = 0xffffffffu; // no imaginary part
+struct Params {
+  first: u32, batch: u32, length: u32, channels: u32, states: u32, chunk: u32, chunks: u32,
+  groups: u32, wide: u32, // groups of channels; workgroups a group
+  bOffset: u32, bBatch: u32, bToken: u32, bGroup: u32, bGroups: u32, bIm: u32,
+  cOffset: u32, cBatch: u32, cToken: u32, cGroup: u32, cGroups: u32, cIm: u32,
+  zOffset: u32, zStride: u32,
+  statesAt: u32, reverseAt: u32, sumsAt: u32, packedAt: u32, lastAt: u32, sharedAt: u32, ownAt: u32,
+}
+
+struct Place { group: u32, channel: u32, live: bool }
+fn placeOf(w: u32, i: u32, p: Params) -> Place {
+  let size = p.channels / p.groups;
+  let group = w / p.wide;
+  let lane = w % p.wide * WG + i;
+  return Place(group, group * size + min(lane, size - 1u), lane < size);
+}
+
+// The time step, from delta and bias.
+fn timeStep(delta: vec4f) -> vec4f {
+  if (SOFTPLUS) { return softplus(delta); }
+  return delta;
+}
+
+// What multiplies B u: dt, or with zoh (exp(dt A) - 1) / A = dt phi(dt A).
+fn inputWeight(x: C4, e: C4, dt: f32) -> C4 {
+  if (ZOH) { return scaled(phi(x, e), dt); }
+  return C4(vec4f(dt), ZERO);
+}

@@ -1,0 +1,201 @@
+import { checkLinear, checkLinearBackward, type LinearInputs, type Tensor } from '@mamba-ts/backend';
+import { fold, type Gpu } from '../gpu.js';
+import { layoutOf } from '../layout.js';
+import type { Loan } from '../pool.js';
+import type { GpuTensor, Part } from '../tensor.js';
+import { columnSum } from './reductions.js';
+import { weightSnippet } from './weights.js';
+
+/** Up to here reading the weights is the work, and a workgroup for each few outputs reads them best. */
+const MATVEC_ROWS = 16;
+
+export function linear(gpu: Gpu, inputs: LinearInputs): Tensor {
+  const { rows, inputs: columns, outputs, shape } = checkLinear(inputs);
+  const weight = gpu.get(inputs.weight);
+  const x = quads(gpu, gpu.get(inputs.x), columns);
+  const y = gpu.make(shape, 'f32', 'linear');
+  const { pitch } = layoutOf(weight.shape, weight.dtype);
+  for (const part of weight.parts) {
+    // A part of the weight's rows gives as many columns of y.
+    const bias = inputs.bias && sliceOf(gpu, inputs.bias, part);
+    const shared = { weight: part, pitch, weightType: weight.dtype, x, bias, y: y.loan, yOffset: part.row };
+    if (rows <= MATVEC_ROWS) matvec(gpu, { ...shared, rows, columns, outputs, count: part.rows });
+    else {
+      gemm(gpu, {
+        ...shared,
+        m: rows,
+        n: part.rows,
+        k: columns,
+        aOffset: x.offset,
+        aStride: x.stride,
+        a: x.loan,
+        cStride: outputs,
+        acrossA: false,
+        acrossB: false,
+        add: false,
+      });
+    }
+  }
+  return y;
+}
+
+export function linearBackward(
+  gpu: Gpu,
+  inputs: LinearInputs,
+  grads: { dy: Tensor },
+): { dx: Tensor; dweight: Tensor; dbias?: Tensor } {
+  const { rows, inputs: columns, outputs } = checkLinearBackward(inputs, grads);
+  const weight = gpu.get(inputs.weight);
+  const { pitch } = layoutOf(weight.shape, weight.dtype);
+  const dx = gpu.make(inputs.x.shape, 'f32', 'gradient of x');
+  const dweight = gpu.make([outputs, columns], 'f32', 'gradient of the weight');
+  // As operand A, dy starts at multiples of four for each part of the weight.
+  const dy = gpu.get(grads.dy);
+  weight.parts.forEach((part, i) => {
+    const piece = quads(gpu, columnsOf(gpu, dy, part), part.rows);
+    gemm(gpu, {
+      weight: part,
+      pitch,
+      weightType: weight.dtype,
+      a: piece.loan,
+      aOffset: piece.offset,
+      aStride: piece.stride,
+      m: rows,
+      n: columns,
+      k: part.rows,
+      bias: undefined,
+      y: dx.loan,
+      yOffset: 0,
+      cStride: columns,
+      acrossA: false,
+      acrossB: true,
+      add: i > 0,
+    });
+  });
+  // dweight = dy^T x: its own parts, which need not be those of a weight of another type.
+  const x = gpu.flat(inputs.x);
+  for (const part of dweight.parts) {
+    const piece = quads(gpu, columnsOf(gpu, dy, part), part.rows);
+    gemm(gpu, {
+      weight: { loan: x, scales: undefined },
+      pitch: columns,
+      weightType: 'f32',
+      a: piece.loan,
+      aOffset: piece.offset,
+      aStride: piece.stride,
+      m: part.rows,
+      n: columns,
+      k: rows,
+      bias: undefined,
+      y: part.loan,
+      yOffset: 0,
+      cStride: columns,
+      acrossA: true,
+      acrossB: true,
+      add: false,
+    });
+  }
+  if (!inputs.bias) return { dx, dweight };
+  const dbias = gpu.make([outputs], 'f32', 'gradient of the bias');
+  columnSum(gpu, gpu.flat(grads.dy), rows, outputs, dbias.loan);
+  return { dx, dweight, dbias };
+}
+
+/** Rows whose elements can be read four at a time: offset, stride and length are multiples of 4; a copy with zeros if not. */
+function quads(gpu: Gpu, x: GpuTensor, columns: number): { loan: Loan; offset: number; stride: number } {
+  if (x.offset % 4 === 0 && x.stride % 4 === 0 && columns % 4 === 0) return x;
+  const { rows } = layoutOf(x.shape, x.dtype);
+  const padded = gpu.make([rows, 4 * Math.ceil(columns / 4)], 'f32', 'padded copy');
+  gpu.copyRows(x, padded);
+  return padded;
+}
+
+/** The columns of a [rows, outputs] tensor that belong to a part of the weight's rows. */
+function columnsOf(gpu: Gpu, x: GpuTensor, { row, rows }: Part): GpuTensor {
+  const outputs = x.shape.at(-1)!;
+  if (rows === outputs) return x;
+  return gpu.view(x, [...x.shape.slice(0, -1), rows], row, x.stride);
+}
+
+function sliceOf(gpu: Gpu, bias: Tensor, { row, rows }: Part): Loan {
+  if (rows === bias.shape[0]) return gpu.flat(bias);
+  return gpu.flat(gpu.view(gpu.get(bias), [rows], row, rows));
+}
+
+type Weight = Pick<Part, 'loan' | 'scales'>;
+
+interface MatvecCall {
+  weight: Weight;
+  weightType: GpuTensor['dtype'];
+  pitch: number;
+  x: { loan: Loan; offset: number; stride: number };
+  rows: number;
+  columns: number;
+  bias: Loan | undefined;
+  y: Loan;
+  yOffset: number;
+  outputs: number;
+  /** Outputs of this part. */
+  count: number;
+}
+
+function matvec(gpu: Gpu, call: MatvecCall): void {
+  const { weight, weightType, pitch, x, rows, columns, bias, y, yOffset, outputs, count } = call;
+  const batch = rows === 1 ? 1 : rows === 2 ? 2 : 4;
+  // Few outputs: a workgroup each, so that the device has something to do. Many: four share the loads of x.
+  const each = count < 1024 ? 1 : 4;
+  const [across, down] = fold(Math.ceil(count / each));
+  gpu.engine.run('matvec', {
+    snippets: [weightSnippet(weightType, pitch)],
+    constants: { ROWS: each, BATCH: batch, HAS_BIAS: bias !== undefined },
+    bind: [weight.loan, weight.scales, x.loan, bias, y],
+    params: [count, columns, pitch, rows, x.offset, x.stride, yOffset, outputs],
+    groups: [across, Math.ceil(rows / batch), down],
+  });
+}
+
+interface GemmCall {
+  weight: Weight;
+  weightType: GpuTensor['dtype'];
+  pitch: number;
+  a: Loan;
+  aOffset: number;
+  aStride: number;
+  m: number;
+  n: number;
+  k: number;
+  bias: Loan | undefined;
+  y: Loan;
+  yOffset: number;
+  cStride: number;
+  acrossA: boolean;
+  acrossB: boolean;
+  add: boolean;
+}
+
+/** Largest tile first; a smaller one where that leaves most of a device idle. */
+const TILES = [
+  { WIDE: true, THREADS: 16, side: 128, enough: 128 },
+  { WIDE: true, THREADS: 8, side: 64, enough: 64 },
+  { WIDE: false, THREADS: 8, side: 32, enough: 0 },
+] as const;
+
+function gemm(gpu: Gpu, call: GemmCall): void {
+  const { weight, weightType, pitch, m, n, k, bias, acrossA, acrossB } = call;
+  const count = (side: number) => Math.ceil(m / side) * Math.ceil(n / side);
+  const { WIDE, THREADS, side } = TILES.find((tile) => count(tile.side) >= tile.enough)!;
+  gpu.engine.run('gemm', {
+    snippets: [weightSnippet(weightType, pitch)],
+    constants: {
+      WIDE,
+      THREADS,
+      A_ACROSS: acrossA,
+      B_ACROSS: acrossB,
+      HAS_BIAS: bias !== undefined,
+      ADD: call.add,
+    },
+    bind: [weight.loan, weight.scales, call.a, bias, call.y],
+    params: [m, n, k, call.aOffset, call.aStride, pitch, call.yOffset, call.cStride],
+    groups: [Math.ceil(n / side), Math.ceil(m / side)],
+  });
+}

@@ -1,0 +1,269 @@
+import {
+  type CoefficientForm,
+  checkSelectiveScanBackward,
+  type MaybeComplex,
+  type SelectiveScanGradients,
+  type SelectiveScanInputs,
+  type Tensor,
+} from '@mamba-ts/backend';
+import { fold, type Gpu } from '../../gpu.js';
+import type { Loan } from '../../pool.js';
+import { columnSum } from '../reductions.js';
+import { carry, chunk, emit } from './forward.js';
+import { Carve, NO_REGIONS, type Plan, packedSize, paramsOf, planOf, type Regions, WG } from './plan.js';
+
+/** Tokens a chunk: what the kernel can hold states of. */
+const CHUNK = 64;
+
+/**
+ * Gradients of the selective scan: states are computed again, chunk by chunk from the boundaries, and never stored for every
+ * token. The number of dispatches does not depend on the length. See kernels/scan-backward.wgsl.
+ */
+export function selectiveScanBackward(
+  gpu: Gpu,
+  inputs: SelectiveScanInputs,
+  grads: { dy: Tensor; dLastState?: MaybeComplex | undefined },
+): SelectiveScanGradients {
+  const dims = checkSelectiveScanBackward(inputs, grads);
+  const { batch, length, channels, stateSize, complex } = dims;
+  const chunks = { length: CHUNK, count: Math.ceil(length / CHUNK) };
+  const plan = planOf(gpu, inputs, dims, chunks, true);
+  const sequence = [batch, length, channels];
+  const state = [batch, channels, stateSize];
+  const make = (shape: readonly number[], what: string) => gpu.make(shape, 'f32', `gradient of ${what}`);
+  const makeComplex = (shape: readonly number[], what: string) =>
+    complex ? { re: make(shape, what), im: make(shape, what) } : make(shape, what);
+
+  const du = make(sequence, 'u');
+  // The kernel turns the gradient of y into that of delta where it lies.
+  const ddelta = make(sequence, 'delta');
+  const dInitialState = makeComplex(state, 'the initial state');
+  const dz = inputs.z && make(sequence, 'z');
+  const variable = {
+    B: plan.B.constant ? undefined : gradientOf(gpu, inputs.B, dims.B),
+    C: plan.C.constant ? undefined : gradientOf(gpu, inputs.C, dims.C),
+  };
+  const items = itemsOf(plan);
+  const own = make([batch * chunks.count, items.count * channels], 'the parameters, chunk by chunk');
+
+  const most = rowsAtOnce(gpu, plan, items);
+  for (let first = 0; first < batch; first += most) {
+    const rows = Math.min(most, batch - first);
+    const { regions, size } = carveScratch(plan, items, rows);
+    const scratch = gpu.make([size], 'f32', 'scratch of the scan');
+    const params = paramsOf(plan, regions, first, rows);
+    chunk(gpu, plan, scratch.loan, params, rows);
+    // The last state is of no use here; it goes where the gradient of the initial state will.
+    carry(gpu, plan, scratch.loan, params, rows, inputs.initialState, dInitialState, false);
+    toDelta(gpu, plan, scratch.loan, params, rows, first, grads.dy, inputs.z, dz, ddelta);
+    reverseChunk(gpu, plan, scratch.loan, params, rows, ddelta.loan);
+    carry(gpu, plan, scratch.loan, params, rows, grads.dLastState, dInitialState, true);
+    gpu.engine.run('scan-backward', {
+      constants: {
+        ...plan.constants,
+        TILE: 8,
+        B_CONSTANT: plan.B.constant,
+        C_CONSTANT: plan.C.constant,
+        HAS_SKIP: plan.skip !== undefined,
+      },
+      bind: [plan.u, plan.delta, plan.B.loan, plan.C.loan, ddelta.loan, scratch.loan, plan.seq, du.loan],
+      params,
+      groups: [plan.groups * plan.wide, chunks.count, rows],
+    });
+    for (const name of ['B', 'C'] as const) {
+      const gradient = variable[name];
+      if (gradient) sumCoefficient(gpu, plan, items, scratch.loan, params, rows, name, gradient);
+    }
+    const [perRow, at] = [chunks.count * items.count * channels, regions.own];
+    gpu.move(scratch.loan, own.loan, {
+      rows,
+      columns: perRow,
+      from: [at, perRow],
+      to: [first * perRow, perRow],
+    });
+    scratch.dispose();
+  }
+
+  const sums = columnSum(gpu, own.loan, batch * chunks.count, items.count * channels);
+  const unpack = (from: number, what: string): MaybeComplex =>
+    unpackParameter(gpu, plan, items, sums, from, what);
+  const vector = (item: number, what: string) => {
+    const out = make([channels], what);
+    const from = [item * channels, channels] as const;
+    gpu.move(sums, out.loan, { rows: 1, columns: channels, from, to: [0, channels] });
+    return out;
+  };
+  return {
+    du,
+    ddelta,
+    dA: unpack(0, 'A'),
+    dB: variable.B?.tensor ?? asGiven(inputs.B, unpack(items.B, 'B')),
+    dC: variable.C?.tensor ?? asGiven(inputs.C, unpack(items.C, 'C')),
+    ...(inputs.D ? { dD: vector(items.count - 2, 'D') } : {}),
+    ...(dz ? { dz } : {}),
+    ...(inputs.deltaBias ? { dDeltaBias: vector(items.count - 1, 'deltaBias') } : {}),
+    ...(inputs.initialState ? { dInitialState } : {}),
+  };
+}
+
+/** What a thread of scan-backward keeps of a chunk, in rows of [channels]: dA, constant dB and dC of each block, dD, dDeltaBias. */
+interface Items {
+  readonly count: number;
+  /** Of a block. */
+  readonly lanes: number;
+  /** First lanes of the constant coefficients in a block. */
+  readonly B: number;
+  readonly C: number;
+  /** Quads that a workgroup leaves a token: variable dB, dC. */
+  readonly shared: number;
+  /** First of dC. */
+  readonly sharedC: number;
+}
+
+function itemsOf({ blocks, lanes, B, C }: Plan): Items {
+  const each = lanes / blocks;
+  const C0 = each + (B.constant ? each : 0);
+  const perBlock = C0 + (C.constant ? each : 0);
+  const sharedC = B.constant ? 0 : each / 4;
+  return {
+    count: blocks * perBlock + 2,
+    lanes: perBlock,
+    B: each,
+    C: C0,
+    shared: sharedC + (C.constant ? 0 : each / 4),
+    sharedC,
+  };
+}
+
+function carveScratch(plan: Plan, items: Items, rows: number): { regions: Regions; size: number } {
+  const { chunks, lanes, blocks, groups, wide } = plan;
+  const { channels, length } = plan.dims;
+  const carve = new Carve();
+  const perChunk = rows * chunks.count * channels;
+  const regions = {
+    ...NO_REGIONS,
+    packed: carve.take(packedSize(plan)),
+    states: carve.take(perChunk * lanes),
+    reverse: carve.take(perChunk * lanes),
+    sums: carve.take(perChunk),
+    shared: carve.take(rows * length * groups * wide * blocks * items.shared * 4),
+    own: carve.take(perChunk * items.count),
+  };
+  return { regions, size: carve.size };
+}
+
+/** Batch rows whose scratch fits into one binding: at least one. */
+function rowsAtOnce(gpu: Gpu, plan: Plan, items: Items): number {
+  const bytes = 4 * carveScratch(plan, items, 1).size;
+  return Math.min(plan.dims.batch, Math.max(1, Math.floor(gpu.engine.pool.maxBytes / bytes)));
+}
+
+/** Fills `ddelta` with the gradient of the ungated y, and `dz` where there is a gate. */
+function toDelta(
+  gpu: Gpu,
+  plan: Plan,
+  scratch: Loan,
+  params: number[],
+  rows: number,
+  first: number,
+  dy: Tensor,
+  z: Tensor | undefined,
+  dz: Tensor | undefined,
+  ddelta: Tensor,
+): void {
+  const to = gpu.get(ddelta).loan;
+  const { batch, length, channels } = plan.dims;
+  if (z && dz) {
+    const ungated = gpu.make([batch, length, channels], 'f32', 'ungated y').loan;
+    emit(gpu, plan, scratch, params, rows, ungated, { gated: false, last: false });
+    const quads = Math.ceil((batch * length * channels) / 4);
+    if (first + rows < batch) return;
+    gpu.engine.run('scan-gate', {
+      bind: [ungated, gpu.flat(z), gpu.flat(dy), gpu.get(dz).loan, to],
+      params: [quads],
+      groups: fold(Math.ceil(quads / 256)),
+    });
+  } else if (first === 0) {
+    gpu.copyRows(gpu.get(dy), gpu.get(ddelta));
+  }
+}
+
+function reverseChunk(gpu: Gpu, plan: Plan, scratch: Loan, params: number[], rows: number, dy: Loan): void {
+  gpu.engine.run('scan-chunk', {
+    constants: { ...plan.constants, REVERSE: true, CONSTANT: plan.C.constant, HAS_SKIP: false },
+    bind: [dy, plan.delta, plan.A, plan.C.loan, plan.bias, undefined, plan.seq, scratch],
+    params,
+    groups: [plan.groups * plan.wide, plan.chunks.count, rows],
+  });
+}
+
+interface VariableGradient {
+  readonly tensor: MaybeComplex;
+  readonly re: Loan;
+  readonly im: Loan | undefined;
+  readonly interleaved: boolean;
+}
+
+/** Room for the gradient of a variable coefficient, in the form that the coefficient has. */
+function gradientOf(gpu: Gpu, x: MaybeComplex, { packing }: CoefficientForm): VariableGradient {
+  if ('re' in x) {
+    const [re, im] = [x.re, x.im].map(({ shape }) => gpu.make(shape, 'f32', 'gradient of a coefficient'));
+    return { tensor: { re: re!, im: im! }, re: re!.loan, im: im!.loan, interleaved: false };
+  }
+  const re = gpu.make(x.shape, 'f32', 'gradient of a coefficient');
+  return { tensor: re, re: re.loan, im: undefined, interleaved: packing === 'interleaved' };
+}
+
+function sumCoefficient(
+  gpu: Gpu,
+  plan: Plan,
+  items: Items,
+  scratch: Loan,
+  params: number[],
+  rows: number,
+  name: 'B' | 'C',
+  { re, im, interleaved }: VariableGradient,
+): void {
+  const { stateSize, length } = plan.dims;
+  gpu.engine.run('scan-sum-coefficients', {
+    constants: {
+      COMPLEX: plan.dims.complex,
+      Q: plan.quads,
+      BLOCKS: plan.blocks,
+      IS_C: name === 'C',
+      SHARED: items.shared,
+      FROM: name === 'C' ? items.sharedC : 0,
+      HAS_IM: im !== undefined || interleaved,
+      INTERLEAVED: interleaved,
+    },
+    bind: [scratch, re, im],
+    params,
+    groups: fold(Math.ceil((rows * length * plan[name].groups * stateSize) / 64)),
+  });
+}
+
+function unpackParameter(
+  gpu: Gpu,
+  plan: Plan,
+  items: Items,
+  sums: Loan,
+  first: number,
+  what: string,
+): MaybeComplex {
+  const { channels, stateSize, complex } = plan.dims;
+  const part = (from: number) => {
+    const out = gpu.make([channels, stateSize], 'f32', `gradient of ${what}`);
+    gpu.engine.run('scan-unpack', {
+      bind: [sums, out.loan],
+      params: [channels, stateSize, from, items.lanes, 4 * plan.quads],
+      groups: [Math.ceil((channels * stateSize) / WG)],
+    });
+    return out;
+  };
+  return complex ? { re: part(first), im: part(first + 4 * plan.quads) } : part(first);
+}
+
+/** With complex A a real coefficient has a real gradient. */
+function asGiven(given: MaybeComplex, gradient: MaybeComplex): MaybeComplex {
+  return 're' in gradient && !('re' in given) ? gradient.re : gradient;
+}
