@@ -1,0 +1,149 @@
+/*
+ * Writes docs/numerics.md: how far each backend that runs on this machine is from the official figures and from the
+ * oracle (cpu in f64), op by op. `pnpm numerics` builds first, then measures what is built.
+ *
+ * WebGPU in Node needs a Vulkan driver that Dawn accepts; with SwiftShader, set VK_DRIVER_FILES to its .json before.
+ */
+import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { Backend } from '../packages/backend/src/index.js';
+import type { Measurement, SuiteOptions } from '../packages/conformance/src/without-vitest.js';
+import { root } from './workspace.js';
+
+const packages = ['backend', 'ssm', 'conformance', 'cpu', 'wasm', 'webgpu'];
+const build = spawnSync(
+  'npx',
+  [
+    'turbo',
+    'run',
+    'build',
+    ...packages.map((name) => `--filter=@mamba-ts/${name}`),
+    '--output-logs=errors-only',
+  ],
+  { cwd: root, stdio: 'inherit', env: { ...process.env, TURBO_TELEMETRY_DISABLED: '1' } },
+);
+if (build.status !== 0) process.exit(build.status ?? 1);
+
+/** A package as it is published. */
+const built = (name: string, entry = 'index') =>
+  import(pathToFileURL(join(root, 'packages', name, 'dist', `${entry}.js`)).href);
+
+const { measure }: typeof import('../packages/conformance/src/without-vitest.js') = await built(
+  'conformance',
+  'without-vitest',
+);
+
+interface Candidate {
+  readonly title: string;
+  readonly options: SuiteOptions;
+  create(): Promise<Backend>;
+}
+
+const maker =
+  (name: string, factory: string, options: object = {}) =>
+  async (): Promise<Backend> =>
+    (await built(name))[factory]?.(options) ?? unavailable(name);
+
+function unavailable(name: string): never {
+  throw new Error(`packages/${name} has no backend yet`);
+}
+
+const createCpu = maker('cpu', 'createCpuBackend');
+
+const CANDIDATES: readonly Candidate[] = [
+  { title: 'cpu, f64', options: { dtypes: ['f64'] }, create: createCpu },
+  { title: 'cpu, f32', options: { dtypes: ['f32'] }, create: createCpu },
+  { title: 'wasm, one thread', options: {}, create: maker('wasm', 'createWasmBackend', { threads: 1 }) },
+  { title: 'wasm, two threads', options: {}, create: maker('wasm', 'createWasmBackend', { threads: 2 }) },
+  { title: 'webgpu', options: { nonFinite: false }, create: maker('webgpu', 'createWebgpuBackend') },
+];
+
+const number = (x: number) => (x === 0 ? '0' : x.toExponential(1));
+
+/** The largest error, and where. */
+function worst(measurements: readonly Measurement[]): string {
+  if (measurements.length === 0) return '';
+  const most = measurements.reduce((a, b) => (b.error > a.error ? b : a));
+  return `${number(most.error)} (${most.case})`;
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+/** A row for each op, a column for each kind of comparison that this backend has. */
+function byOp(measurements: readonly Measurement[], groups: readonly string[]): string {
+  const shown = measurements.filter(({ group }) => groups.includes(group));
+  const used = groups.filter((group) => shown.some((one) => one.group === group));
+  const rows = [...new Set(shown.map(({ op }) => op))].sort().map((op) => {
+    const own = shown.filter((one) => one.op === op);
+    const cells = used.map((group) => worst(own.filter((one) => one.group === group)));
+    return [`\`${op}\``, String(own.length), ...cells];
+  });
+  const titles = used.map((group) => (group === 'identities' ? 'in another way' : group));
+  return table(['op', 'calls', ...titles], rows);
+}
+
+const sections: string[] = [];
+const summary: string[][] = [];
+const skipped: string[] = [];
+let over = 0;
+
+for (const { title, options, create } of CANDIDATES) {
+  let backend: Backend;
+  try {
+    backend = await create();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    skipped.push(`- ${title}: ${reason}`);
+    console.log(`${title}: skipped, ${reason}`);
+    continue;
+  }
+  const oracle = await createCpu();
+  const all = await measure(backend, oracle, options);
+  // In f64 the oracle is the cpu backend itself: that comparison says nothing.
+  const measured = title === 'cpu, f64' ? all.filter(({ group }) => group !== 'against the oracle') : all;
+  const bad = measured.filter(({ error, tolerance }) => !(error <= tolerance));
+  over += bad.length;
+  for (const { op, case: name, error, detail } of bad)
+    console.error(`${title}: ${op} (${name}) ${error}: ${detail}`);
+  for (const kind of ['forward', 'gradient'] as const) {
+    const own = measured.filter((one) => one.kind === kind && one.group !== 'finite differences');
+    const most = own.reduce((a, b) => (b.error > a.error ? b : a));
+    summary.push([title, kind, String(own.length), `${number(most.error)} (\`${most.op}\`, ${most.case})`]);
+  }
+  const groups = ['official figures', 'against the oracle', 'identities', 'finite differences'];
+  sections.push(`## ${title}\n\n${backend.description}\n\n${byOp(measured, groups)}`);
+  console.log(`${title}: ${measured.length} calls, ${bad.length} over the tolerance`);
+  await backend.dispose();
+  await oracle.dispose();
+}
+
+const page = `# Numerics
+
+Written by \`pnpm numerics\`; not by hand. Node ${process.versions.node}, ${cpus()[0]?.model ?? 'unknown processor'}.
+
+Every figure is max |x - ref| / max |ref| over one output of one call; the largest of a call's outputs counts. (An output
+under 1e-4 of the largest one of its call is judged relative to that share, and an output that should be all zeros by
+its absolute size.) Inputs are the same numbers for all: they are exact in f32.
+
+- **official figures**: what the official code (state-spaces/mamba, Dao-AILab/causal-conv1d, state-spaces/s4) computed in f64.
+- **against the oracle**: the cpu backend in f64, on every option and on random shapes.
+- **in another way**: the same backend, split at any place, token by token, packed, row by row.
+- **finite differences**: gradients against central differences of the forward op, in f64.
+
+Tolerances, which the conformance suite enforces on every backend: f64 1e-11 (finite differences 1e-7); f32 1e-5 forward,
+5e-5 gradients. \`exp\` alone is judged value by value over its whole range, in f32 at 5e-5.
+
+## Largest errors
+
+${table(['backend', 'kind', 'calls', 'largest error'], summary)}
+
+${sections.join('\n\n')}
+${skipped.length > 0 ? `\n## Skipped on this machine\n\n${skipped.join('\n')}\n` : ''}`;
+writeFileSync(join(root, 'docs/numerics.md'), page);
+process.exit(over === 0 ? 0 : 1);
