@@ -1,1 +1,1 @@
-export {};
+export { createWasmBackend, type WasmBackendOptions } from './backend.js';

@@ -1,0 +1,83 @@
+/*
+ * Jobs and threads. A job is a kernel and a number of pieces; what a piece computes depends on its index alone, never
+ * on who runs it, so results are the same bits whatever the number of threads.
+ *
+ * The main thread publishes a job, works on it too, then waits for the rest. A worker takes pieces until none is left,
+ * looks for the next job for some microseconds (ops follow each other closely while a model runs), then sleeps.
+ */
+import { CLAIM, DONE, EPOCH, KERNEL, QUIT, SCRATCH, SCRATCH_STRIDE, SLEEPERS } from '../src/layout';
+
+/** Looks at the epoch before a worker goes to sleep: some 20 microseconds. */
+const LOOKS: i32 = 20000;
+/** Looks at the finished pieces before the main thread gives `join` back to its caller. */
+const JOIN_LOOKS: i32 = 200000;
+
+/** Kernels are called through the table, so that none of them is inlined here and each is optimised on its own. */
+@inline function call(kernel: i32, piece: i32, scratch: usize): void {
+  call_indirect<void>(kernel, piece, scratch);
+}
+
+@inline function scratchOf(thread: i32): usize {
+  return load<usize>(SCRATCH) + <usize>thread * load<usize>(SCRATCH_STRIDE);
+}
+
+/**
+ * Takes and runs pieces until the job has none left. The kernel is read after the claim: a claim that succeeds holds
+ * its job open, so what is read then belongs to it, even if this thread came late from an earlier job.
+ */
+function work(thread: i32): void {
+  while (true) {
+    const claim = atomic.add<u64>(CLAIM, 1);
+    const piece = <u32>claim;
+    if (piece >= <u32>(claim >> 32)) return;
+    call(atomic.load<i32>(KERNEL), piece, scratchOf(thread));
+    atomic.add<i32>(DONE, 1);
+  }
+}
+
+/** Runs every piece on this thread. */
+export function runAlone(kernel: i32, pieces: i32): void {
+  const scratch = scratchOf(0);
+  for (let piece = 0; piece < pieces; piece++) call(kernel, piece, scratch);
+}
+
+/** Publishes a job and works on it until no piece is left to take. `join` must follow. */
+export function run(kernel: i32, pieces: i32): void {
+  atomic.store<i32>(KERNEL, kernel);
+  atomic.store<i32>(DONE, 0);
+  atomic.store<u64>(CLAIM, <u64>pieces << 32);
+  atomic.add<i32>(EPOCH, 1);
+  if (atomic.load<i32>(SLEEPERS) > 0) atomic.notify(EPOCH, pieces - 1);
+  work(0);
+}
+
+/**
+ * Waits a little for the pieces that workers still hold; returns how many are finished. Where this thread may sleep
+ * (not a page's main thread), it does so, in short naps, after having looked for a while.
+ */
+export function join(pieces: i32, maySleep: bool): i32 {
+  for (let look = 0; look < JOIN_LOOKS; look++) {
+    if (atomic.load<i32>(DONE) == pieces) return pieces;
+  }
+  const done = atomic.load<i32>(DONE);
+  // Nobody notifies: the nap ends by its time, 0.1 ms.
+  if (maySleep && done != pieces) atomic.wait<i32>(QUIT, 0, 100000);
+  return done;
+}
+
+/** A worker's life. Returns when QUIT is set. */
+export function serve(thread: i32): void {
+  let seen = 0;
+  while (true) {
+    let look = 0;
+    while (atomic.load<i32>(EPOCH) == seen && look < LOOKS) look++;
+    if (look == LOOKS) {
+      atomic.add<i32>(SLEEPERS, 1);
+      atomic.wait<i32>(EPOCH, seen, -1);
+      atomic.sub<i32>(SLEEPERS, 1);
+    }
+    if (atomic.load<i32>(QUIT)) return;
+    seen = atomic.load<i32>(EPOCH);
+    work(thread);
+  }
+}

@@ -1,0 +1,174 @@
+/*
+ * What every kernel builds on: fused multiply-add, horizontal sums, transposes, and the elementary functions on four
+ * lanes.
+ *
+ * The polynomials are minimax fits. Their constants live in memory, not in the code: V8 rebuilds a `v128.const` from
+ * general registers wherever it is used (three instructions, also inside loops), where a load costs one.
+ */
+import { CONSTANTS } from '../src/layout';
+
+/** a * b + c: one rounding with relaxed SIMD on a processor that has FMA, two otherwise. */
+@inline export function madd(a: v128, b: v128, c: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, c);
+  return f32x4.add(f32x4.mul(a, b), c);
+}
+
+/** c - a * b */
+@inline export function nmadd(a: v128, b: v128, c: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_nmadd(a, b, c);
+  return f32x4.sub(c, f32x4.mul(a, b));
+}
+
+@inline function at(index: i32): v128 {
+  return v128.load(CONSTANTS + (index << 4));
+}
+
+@inline export function one(): v128 {
+  return at(0);
+}
+/** 1.5 * 2^23: adding it rounds to an integer, which is then in the low bits. */
+@inline export function magic(): v128 {
+  return at(1);
+}
+@inline export function exp2Low(): v128 {
+  return at(2);
+}
+@inline export function exp2High(): v128 {
+  return at(3);
+}
+/** 2^f = 1 + f * (k1 + f * (k2 + ...)) on [-1/2, 1/2]; relative error 9.2e-8. */
+@inline export function exp2Constant(k: i32): v128 {
+  return at(3 + k);
+}
+@inline export function half(): v128 {
+  return at(19);
+}
+/** 2^112, which makes a half's bits, moved to where a float's are, the half's value. */
+@inline export function halfScale(): v128 {
+  return at(25);
+}
+
+function put(index: i32, value: f32): void {
+  v128.store(CONSTANTS + (index << 4), f32x4.splat(value));
+}
+
+/** Writes the constants: once, by the thread that owns the memory. */
+export function initConstants(): void {
+  put(0, 1);
+  put(1, 12582912);
+  // exp2: below -126 the result would leave the normal numbers, above 128 the floats.
+  put(2, -126);
+  put(3, 127.99999);
+  put(4, 0.6931470036506653);
+  put(5, 0.24022242426872253);
+  put(6, 0.05550733581185341);
+  put(7, 0.009671512991189957);
+  put(8, 0.001326472731307149);
+  // exp: e^f = 1 + f + f^2 (k2 + f (k3 + ...)) on [-ln2/2, ln2/2]; relative error 3.2e-9.
+  put(9, -87.33654);
+  put(10, 88.72283);
+  put(11, 1.4426950408889634);
+  // ln 2 in two parts, the first with few enough bits that n * ln2 is exact.
+  put(12, 0.693359375);
+  put(13, -2.12194440e-4);
+  put(14, 0.4999999403953552);
+  put(15, 0.1666651964187622);
+  put(16, 0.04166840761899948);
+  put(17, 0.008368914015591145);
+  put(18, 0.0013814191333949566);
+  put(19, 0.5);
+  // log1p(w) = 2 s (1 + s^2 (k1 + s^2 (k2 + ...))), s = w / (2 + w), for w in [0, 1]; relative error 4.5e-9.
+  put(20, 2);
+  put(21, 0.3333320915699005);
+  put(22, 0.2001076340675354);
+  put(23, 0.14000898599624634);
+  put(24, 0.1400601714849472);
+  put(25, 5.192296858534828e33);
+}
+
+/** e^x, error under 2 ulp on [-87.3, 88.7]; saturates outside; NaN stays NaN. */
+@inline export function exp4(x: v128): v128 {
+  x = f32x4.pmin(f32x4.pmax(x, at(9)), at(10));
+  const rounded = madd(x, at(11), magic());
+  const n = f32x4.sub(rounded, magic());
+  let f = nmadd(n, at(12), x);
+  f = nmadd(n, at(13), f);
+  let q = madd(at(18), f, at(17));
+  q = madd(q, f, at(16));
+  q = madd(q, f, at(15));
+  q = madd(q, f, at(14));
+  const p = f32x4.add(madd(f32x4.mul(f, f), q, f), one());
+  return i32x4.add(p, i32x4.shl(rounded, 23));
+}
+
+/** log(1 + w) for w in [0, 1]. */
+@inline export function log1p4(w: v128): v128 {
+  const s = f32x4.div(w, f32x4.add(w, at(20)));
+  const s2 = f32x4.mul(s, s);
+  let q = madd(at(24), s2, at(23));
+  q = madd(q, s2, at(22));
+  q = madd(q, s2, at(21));
+  const twice = f32x4.add(s, s);
+  return madd(f32x4.mul(twice, s2), q, twice);
+}
+
+/** log(1 + e^x) = max(x, 0) + log1p(e^-|x|); above 20 that is x to the last bit. */
+@inline export function softplus4(x: v128): v128 {
+  const w = exp4(f32x4.neg(f32x4.abs(x)));
+  return f32x4.add(f32x4.max(x, f32x4.splat(0)), log1p4(w));
+}
+
+@inline export function sigmoid4(x: v128): v128 {
+  return f32x4.div(one(), f32x4.add(one(), exp4(f32x4.neg(x))));
+}
+
+/** Four vectors to four vectors of lanes: [r][c] -> [c][r], stored at `out`, 16 bytes apart by `stride`. */
+@inline export function storeTransposed(
+  r0: v128, r1: v128, r2: v128, r3: v128, out: usize, stride: usize,
+): void {
+  const t0 = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5);
+  const t1 = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7);
+  const t2 = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5);
+  const t3 = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7);
+  v128.store(out, v128.shuffle<f32>(t0, t2, 0, 1, 4, 5));
+  v128.store(out + stride, v128.shuffle<f32>(t0, t2, 2, 3, 6, 7));
+  v128.store(out + 2 * stride, v128.shuffle<f32>(t1, t3, 0, 1, 4, 5));
+  v128.store(out + 3 * stride, v128.shuffle<f32>(t1, t3, 2, 3, 6, 7));
+}
+
+/** The sums of the lanes of four vectors, as one vector. */
+@inline export function sums(a: v128, b: v128, c: v128, d: v128): v128 {
+  const ab = f32x4.add(v128.shuffle<f32>(a, b, 0, 4, 1, 5), v128.shuffle<f32>(a, b, 2, 6, 3, 7));
+  const cd = f32x4.add(v128.shuffle<f32>(c, d, 0, 4, 1, 5), v128.shuffle<f32>(c, d, 2, 6, 3, 7));
+  return f32x4.add(v128.shuffle<f32>(ab, cd, 0, 1, 4, 5), v128.shuffle<f32>(ab, cd, 2, 3, 6, 7));
+}
+
+/** The sum of the four lanes. */
+@inline export function sum(a: v128): f32 {
+  const pair = f32x4.add(a, v128.shuffle<f32>(a, a, 2, 3, 0, 1));
+  return f32x4.extract_lane(pair, 0) + f32x4.extract_lane(pair, 1);
+}
+
+/** The first `count` (1 to 4) floats at `address`; the other lanes are zero. */
+export function loadPart(address: usize, count: i32): v128 {
+  if (count >= 4) return v128.load(address);
+  let v = v128.load32_zero(address);
+  if (count > 1) v = v128.load_lane<f32>(address, v, 1, 4);
+  if (count > 2) v = v128.load_lane<f32>(address, v, 2, 8);
+  return v;
+}
+
+/** Stores the first `count` (1 to 4) lanes. */
+export function storePart(address: usize, v: v128, count: i32): void {
+  if (count >= 4) {
+    v128.store(address, v);
+    return;
+  }
+  v128.store_lane<f32>(address, v, 0);
+  if (count > 1) v128.store_lane<f32>(address, v, 1, 4);
+  if (count > 2) v128.store_lane<f32>(address, v, 2, 8);
+}
+
+@inline export function min(a: i32, b: i32): i32 {
+  return a < b ? a : b;
+}

@@ -1,0 +1,33 @@
+/*
+ * Fixed addresses in the linear memory, for the JavaScript and the kernels alike (AssemblyScript imports this very
+ * file). What is written by one thread while others read it has a cache line (64 bytes) of its own.
+ */
+
+/** u64: pieces of the current job in the high half, the next piece to take in the low half. One atomic add takes a piece. */
+export const CLAIM = 64;
+/** i32: pieces of the current job that are finished. */
+export const DONE = 128;
+/** i32: number of jobs published; workers sleep on it. */
+export const EPOCH = 192;
+/** i32: workers asleep, so that a job wakes nobody when all are awake. */
+export const SLEEPERS = 196;
+/** i32: the kernel of the current job. */
+export const KERNEL = 256;
+/** u32: where the threads' scratch memory starts, and how far apart two threads' are. */
+export const SCRATCH = 260;
+export const SCRATCH_STRIDE = 264;
+/** i32: set once, to end the workers. */
+export const QUIT = 320;
+
+/** The current job's arguments, 32-bit words: whole numbers and addresses, then, FLOATS bytes on, numbers. */
+export const PARAMS = 512;
+export const FLOATS = 128;
+/** Constants of the polynomials, each four times in a row. */
+export const CONSTANTS = 1024;
+/** 256 bytes that stay zero. */
+export const ZEROS = 2048;
+/** AssemblyScript's own data are below. */
+export const HEAP_BASE = 65536;
+
+/** Every allocation starts on a cache line and has room to its end, so that kernels may touch whole vectors. */
+export const LINE = 64;

@@ -1,0 +1,71 @@
+import {
+  type CausalConv1dDims,
+  type CausalConv1dInputs,
+  checkCausalConv1d,
+  checkCausalConv1dBackward,
+  checkCausalConv1dStep,
+} from '@mamba-ts/backend';
+import { CONV, CONV_BACKWARD, CONV_STEP } from '../kernel-ids.js';
+import { addressOf, ceilDiv, type Op } from './op.js';
+
+/** Channels of a piece, a cache line: see assembly/conv.ts. */
+const BLOCK = 16;
+const LINE = 64;
+
+function arguments_(
+  inputs: CausalConv1dInputs,
+  { batch, length, channels, width }: CausalConv1dDims,
+): number[] {
+  const { x, weight, bias, initialState, seqIdx, activation } = inputs;
+  const tensors = [x, weight, bias, initialState, seqIdx].map(addressOf);
+  return [...tensors, length, channels, width, Number(activation === 'silu'), batch];
+}
+
+export const causalConv1d: Op<'causalConv1d'> = (runtime, inputs) => {
+  const dims = checkCausalConv1d(inputs);
+  const { batch, length, channels, width } = dims;
+  const y = runtime.empty(inputs.x.shape);
+  const lastState = runtime.empty([batch, width - 1, channels]);
+  runtime.run({
+    kernel: CONV,
+    pieces: batch * ceilDiv(channels, BLOCK),
+    ints: [...arguments_(inputs, dims), y.address, lastState.address],
+    work: batch * length * channels * (width / 4 + 3),
+    scratch: (width + 3) * LINE + 4 * width,
+  });
+  return { y, lastState };
+};
+
+export const causalConv1dBackward: Op<'causalConv1dBackward'> = (runtime, inputs, grads) => {
+  const dims = checkCausalConv1dBackward(inputs, grads);
+  const { batch, length, channels, width } = dims;
+  const dx = runtime.empty(inputs.x.shape);
+  const dweight = runtime.empty([channels, width]);
+  const dbias = inputs.bias && runtime.empty([channels]);
+  const dInitialState = inputs.initialState && runtime.empty([batch, width - 1, channels]);
+  runtime.run({
+    kernel: CONV_BACKWARD,
+    pieces: ceilDiv(channels, BLOCK),
+    ints: [
+      ...arguments_(inputs, dims),
+      ...[grads.dy, grads.dLastState, dx, dweight, dbias, dInitialState].map(addressOf),
+    ],
+    work: batch * length * channels * (width + 5),
+    scratch: (length + 2 * width + 4) * LINE + 4 * width,
+  });
+  return { dx, dweight, ...(dbias && { dbias }), ...(dInitialState && { dInitialState }) };
+};
+
+export const causalConv1dStep: Op<'causalConv1dStep'> = (runtime, inputs) => {
+  const dims = checkCausalConv1dStep(inputs);
+  const { batch, channels, width } = dims;
+  const y = runtime.empty(inputs.x.shape);
+  runtime.run({
+    kernel: CONV_STEP,
+    pieces: batch * ceilDiv(channels, BLOCK),
+    ints: [...arguments_({ ...inputs, initialState: inputs.state, seqIdx: undefined }, dims), y.address],
+    work: batch * channels * (width + 4),
+    scratch: (width + 2) * LINE,
+  });
+  return y;
+};

@@ -1,0 +1,134 @@
+import { checkLinear, checkLinearBackward } from '@mamba-ts/backend';
+import { COLUMN_SUMS, GEMM, MATVEC, PACK_COLUMNS, PACK_ROWS } from '../kernel-ids.js';
+import type { Runtime } from '../runtime.js';
+import { Kind, type WasmTensor } from '../tensor.js';
+import { addressOf, ceilDiv, type Op, own } from './op.js';
+
+/** Up to this many rows of x the weights are read row by row, not packed: packing costs as much as that many rows. */
+const FEW_ROWS = 16;
+/** Columns of the product in a piece: see assembly/gemm.ts. */
+const BLOCK_N = 64;
+/** Floats of A that are packed at a time. */
+const PACKED = 1 << 22;
+/** Bytes of weights in a piece of a matrix-vector product. */
+const STREAM = 1 << 16;
+
+export const linear: Op<'linear'> = (runtime, inputs) => {
+  const { rows, inputs: k, outputs: n, shape } = checkLinear(inputs);
+  const y = runtime.empty(shape);
+  const x = own(inputs.x);
+  const weight = own(inputs.weight);
+  const bias = addressOf(inputs.bias);
+  if (rows <= FEW_ROWS && weight.kind === Kind.f32) {
+    const each = 4 * ceilDiv(Math.max(1, STREAM / (4 * k)), 4);
+    runtime.run({
+      kernel: MATVEC,
+      pieces: ceilDiv(n, each),
+      ints: [x.address, weight.address, bias, y.address, rows, n, k, each],
+      work: (rows * n * k) / 4,
+    });
+  } else {
+    multiply(runtime, {
+      a: { address: x.address, ld: k, transposed: false },
+      b: { tensor: weight, transposed: true },
+      bias,
+      c: y.address,
+      m: rows,
+      n,
+      k,
+    });
+  }
+  return y;
+};
+
+export const linearBackward: Op<'linearBackward'> = (runtime, inputs, grads) => {
+  const { rows, inputs: k, outputs: n } = checkLinearBackward(inputs, grads);
+  const x = own(inputs.x);
+  const weight = own(inputs.weight);
+  const dy = own(grads.dy);
+  const dx = runtime.empty(x.shape);
+  multiply(runtime, {
+    a: { address: dy.address, ld: n, transposed: false },
+    b: { tensor: weight, transposed: false },
+    bias: 0,
+    c: dx.address,
+    m: rows,
+    n: k,
+    k: n,
+  });
+  const dweight = runtime.empty(weight.shape);
+  multiply(runtime, {
+    a: { address: dy.address, ld: n, transposed: true },
+    b: { tensor: x, transposed: false },
+    bias: 0,
+    c: dweight.address,
+    m: n,
+    n: k,
+    k: rows,
+  });
+  if (inputs.bias === undefined) return { dx, dweight };
+  const dbias = runtime.empty([n]);
+  runtime.run({
+    kernel: COLUMN_SUMS,
+    pieces: ceilDiv(n, 16),
+    ints: [dy.address, rows, n, dbias.address],
+    work: (rows * n) / 4,
+  });
+  return { dx, dweight, dbias };
+};
+
+interface Product {
+  /** [m, k], or [k, m] if transposed; f32, rows `ld` apart. */
+  readonly a: { readonly address: number; readonly ld: number; readonly transposed: boolean };
+  /** [k, n], or [n, k] if transposed; any type. */
+  readonly b: { readonly tensor: WasmTensor; readonly transposed: boolean };
+  readonly bias: number;
+  readonly c: number;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+}
+
+/** C = A B + bias, in chunks of rows of C so that the packed A stays small. */
+function multiply(runtime: Runtime, { a, b, bias, c, m, n, k }: Product): void {
+  const chunk = Math.min(roundUp(m, 4), Math.max(256, roundUp(PACKED / k, 128)));
+  const blocks = ceilDiv(n, BLOCK_N);
+  runtime.withMemory(4 * chunk * k, (packed) => {
+    for (let row = 0; row < m; row += chunk) {
+      const rows = Math.min(chunk, m - row);
+      runtime.run({
+        kernel: a.transposed ? PACK_COLUMNS : PACK_ROWS,
+        pieces: ceilDiv(rows, 64),
+        ints: a.transposed
+          ? [a.address + 4 * row, k, rows, packed, a.ld]
+          : [a.address + 4 * row * a.ld, rows, k, packed, a.ld],
+        work: (rows * k) / 2,
+      });
+      // Enough pieces for the threads where C is narrow; each packs its part of B again, so not too many.
+      const each = blocks >= 16 ? rows : Math.max(64, roundUp((rows * blocks) / 16, 4));
+      runtime.run({
+        kernel: GEMM,
+        pieces: blocks * ceilDiv(rows, each),
+        ints: [
+          packed,
+          b.tensor.address,
+          b.tensor.kind === Kind.int8 ? b.tensor.scales : 0,
+          b.tensor.kind,
+          Number(b.transposed),
+          bias,
+          c + 4 * row * n,
+          rows,
+          n,
+          k,
+          each,
+        ],
+        work: (rows * n * k) / 4,
+        scratch: runtime.gemmScratch,
+      });
+    }
+  });
+}
+
+function roundUp(x: number, multiple: number): number {
+  return Math.ceil(x / multiple) * multiple;
+}

@@ -1,0 +1,105 @@
+import {
+  checkLayerNorm,
+  checkLayerNormBackward,
+  checkRmsNorm,
+  checkRmsNormBackward,
+  type LayerNormInputs,
+  type NormDims,
+  type NormOutputs,
+  type Tensor,
+} from '@mamba-ts/backend';
+import { NORM, NORM_BACKWARD, NORM_WEIGHT_BACKWARD } from '../kernel-ids.js';
+import type { Runtime } from '../runtime.js';
+import { addressOf, ceilDiv, type Op } from './op.js';
+
+function forward(
+  runtime: Runtime,
+  inputs: LayerNormInputs,
+  { rows, channels }: NormDims,
+  center: boolean,
+): NormOutputs {
+  const { x, residual, weight, bias, eps } = inputs;
+  const y = runtime.empty(x.shape);
+  const sum = residual && runtime.empty(x.shape);
+  runtime.run({
+    kernel: NORM,
+    pieces: ceilDiv(rows, 16),
+    ints: [
+      addressOf(x),
+      addressOf(residual),
+      addressOf(weight),
+      addressOf(bias),
+      y.address,
+      addressOf(sum),
+      rows,
+      channels,
+      Number(center),
+    ],
+    floats: [eps],
+    work: rows * channels,
+    scratch: 4 * channels + 64,
+  });
+  return { y, residual: sum ?? x };
+}
+
+function backward(
+  runtime: Runtime,
+  inputs: LayerNormInputs,
+  { dy, dresidual }: { dy: Tensor; dresidual?: Tensor | undefined },
+  { rows, channels }: NormDims,
+  center: boolean,
+): { dx: Tensor; dweight: Tensor; dbias?: Tensor } {
+  const { x, residual, weight, bias, eps } = inputs;
+  const dx = runtime.empty(x.shape);
+  const dweight = runtime.empty([channels]);
+  const dbias = bias && runtime.empty([channels]);
+  runtime.withMemory(8 * rows, (statistics) => {
+    runtime.run({
+      kernel: NORM_BACKWARD,
+      pieces: ceilDiv(rows, 16),
+      ints: [
+        addressOf(x),
+        addressOf(residual),
+        addressOf(weight),
+        addressOf(dy),
+        addressOf(dresidual),
+        dx.address,
+        rows,
+        channels,
+        Number(center),
+        statistics,
+      ],
+      floats: [eps],
+      work: 2 * rows * channels,
+      scratch: 8 * channels + 128,
+    });
+    runtime.run({
+      kernel: NORM_WEIGHT_BACKWARD,
+      pieces: ceilDiv(channels, 16),
+      ints: [
+        addressOf(x),
+        addressOf(residual),
+        addressOf(dy),
+        statistics,
+        dweight.address,
+        addressOf(dbias),
+        rows,
+        channels,
+      ],
+      work: rows * channels,
+    });
+  });
+  return dbias ? { dx, dweight, dbias } : { dx, dweight };
+}
+
+export const rmsNorm: Op<'rmsNorm'> = (runtime, inputs) =>
+  forward(runtime, { ...inputs, bias: undefined }, checkRmsNorm(inputs), false);
+
+export const layerNorm: Op<'layerNorm'> = (runtime, inputs) =>
+  forward(runtime, inputs, checkLayerNorm(inputs), true);
+
+export const rmsNormBackward: Op<'rmsNormBackward'> = (runtime, inputs, grads) =>
+  backward(runtime, { ...inputs, bias: undefined }, grads, checkRmsNormBackward(inputs, grads), false);
+
+export const layerNormBackward: Op<'layerNormBackward'> = (runtime, inputs, grads) =>
+  backward(runtime, inputs, grads, checkLayerNormBackward(inputs, grads), true);
