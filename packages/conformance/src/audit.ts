@@ -1,4 +1,4 @@
-import { type ConformanceOptions, plan } from './suite.js';
+import { type ConformanceOptions, explain, plan } from './suite.js';
 
 /** The suite's verdict. */
 export interface Report {
@@ -28,7 +28,7 @@ export async function audit(options: AuditOptions): Promise<Report> {
       if (reason === undefined) passed.push(name);
       else skipped.push({ name, message: reason });
     } catch (error) {
-      failed.push({ name, message: error instanceof Error ? error.message : String(error) });
+      failed.push({ name, message: explain(error) });
     }
   }
   await teardown();

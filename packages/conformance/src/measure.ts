@@ -1,11 +1,11 @@
 import type { Backend } from '@mamba-ts/backend';
 import { isUnsupported } from './cases/case.js';
 import { type Measurement, Skipped } from './checks/check.js';
-import { floatTypes, lack, numericChecks, numericContext, type SuiteOptions } from './suite.js';
+import { explain, floatTypes, lack, numericChecks, numericContext, type SuiteOptions } from './suite.js';
 
 /**
  * The numeric half of the suite, as figures: every error that it compares with a tolerance, whether over it or not.
- * The worst output of each call. Ops that either backend lacks are left out.
+ * The worst output of each call; an op that throws is an infinite error. What either backend lacks is left out.
  */
 export async function measure(
   backend: Backend,
@@ -28,7 +28,10 @@ export async function measure(
       try {
         await check.run(context);
       } catch (error) {
-        if (!(error instanceof Skipped) && !isUnsupported(error)) throw error;
+        if (error instanceof Skipped || isUnsupported(error)) continue;
+        const { group, name, needs } = check;
+        const infinite = { error: Number.POSITIVE_INFINITY, tolerance: 0, detail: explain(error) };
+        found.push({ group, op: needs[0].op, case: name, dtype, kind: 'forward', ...infinite });
       }
     }
   }

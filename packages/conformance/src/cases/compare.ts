@@ -46,6 +46,7 @@ export function deviations(got: Outputs, want: Outputs): Deviation[] {
 }
 
 function deviation(got: HostTensor, want: HostTensor, largest: number): { error: number; detail: string } {
+  // Integers are equal, or infinitely far off.
   const scale = want.dtype === 'i32' ? 0 : Math.max(maxAbs(want), FLOOR * largest) || 1;
   let worst = -1;
   let at = 0;

@@ -197,6 +197,7 @@ function sizes(limits: Limits): Record<string, Partial<ScanOptions>> {
   );
 }
 
+const sizesOf = ({ channels, states }: ScanOptions) => `D=${channels} N=${states}`;
 const anyForm = () => fc.constantFrom<Form>('variable', 'variable', 'constant', 1, 2, 3);
 const anyOptions = (limits: Limits): fc.Arbitrary<ScanOptions> =>
   fc
@@ -231,5 +232,8 @@ export const scan: Family = {
     ]),
   ],
   random: (limits) =>
-    anyOptions(limits).map((options) => [...scanCases('random', options), scanStepCase('random', options)]),
+    anyOptions(limits).map((options) => [
+      ...scanCases(`random, ${sizesOf(options)} L=${options.length}`, options),
+      scanStepCase(`random, ${sizesOf(options)}`, options),
+    ]),
 };

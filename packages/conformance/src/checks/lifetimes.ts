@@ -47,6 +47,18 @@ export function lifetimeChecks(): ContractCheck[] {
       ensure(!mine.disposed && (await mine.data())[1] === 2, 'disposing one backend touched the other');
       mine.dispose();
     }),
+    check(
+      'a tensor of another backend is refused',
+      async ({ backend, create, dtype }) => {
+        const other = await create();
+        const theirs = other.zeros([2], dtype);
+        expectCode('INVALID_ARGUMENT', 'copy of a tensor of another backend', () =>
+          backend.ops.copy({ x: theirs }),
+        );
+        await other.dispose();
+      },
+      [{ op: 'copy' }],
+    ),
     ...[...samples().values()].map((c) =>
       check(
         `${c.op}: each disposed input is refused`,
