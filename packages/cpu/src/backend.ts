@@ -71,7 +71,7 @@ class CpuBackend implements Backend {
   }
 
   supports(op: OpName, need: OpNeed = {}): boolean {
-    if (!(op in kernels)) return false;
+    if (!Object.hasOwn(kernels, op)) return false;
     const { dtype = 'f32', weight = dtype } = need;
     if (dtype !== 'f32' && dtype !== 'f64') return false;
     return weight === dtype || (isStorageType(weight) && WEIGHT_OPS.includes(op));

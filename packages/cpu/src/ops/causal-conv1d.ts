@@ -1,5 +1,6 @@
 import {
   type CausalConv1dDims,
+  type CausalConv1dInputs,
   checkCausalConv1d,
   checkCausalConv1dBackward,
   checkCausalConv1dStep,
@@ -13,15 +14,7 @@ import { silu, siluSlope } from '../math.js';
 export const causalConv1d: Kernel<'causalConv1d'> = (make, inputs) => {
   const dims = checkCausalConv1d(inputs);
   const { dtype, batch, channels, width } = dims;
-  const initialState = optionalFloats(inputs.initialState);
-  const conv: Convolution = {
-    ...dims,
-    x: floats(inputs.x),
-    weight: floats(inputs.weight),
-    bias: optionalFloats(inputs.bias),
-    initialState,
-    seqIdx: inputs.seqIdx && ints(inputs.seqIdx),
-  };
+  const conv = readConvolution(inputs, dims);
   const y = make(inputs.x.shape, dtype);
   const lastState = make([batch, width - 1, channels], dtype);
   convolve(conv, inputs.activation, floats(y));
@@ -32,18 +25,10 @@ export const causalConv1d: Kernel<'causalConv1d'> = (make, inputs) => {
 /** One token: a convolution of length 1 whose last state replaces its initial one. */
 export const causalConv1dStep: Kernel<'causalConv1dStep'> = (make, inputs) => {
   const dims = checkCausalConv1dStep(inputs);
-  const state = floats(inputs.state);
-  const conv: Convolution = {
-    ...dims,
-    x: floats(inputs.x),
-    weight: floats(inputs.weight),
-    bias: optionalFloats(inputs.bias),
-    initialState: state,
-    seqIdx: undefined,
-  };
+  const conv = readConvolution({ ...inputs, initialState: inputs.state }, dims);
   const y = make(inputs.x.shape, dims.dtype);
   convolve(conv, inputs.activation, floats(y));
-  shiftState(conv, state);
+  shiftState(conv, floats(inputs.state));
   return y;
 };
 
@@ -51,14 +36,7 @@ export const causalConv1dStep: Kernel<'causalConv1dStep'> = (make, inputs) => {
 export const causalConv1dBackward: Kernel<'causalConv1dBackward'> = (make, inputs, grads) => {
   const dims = checkCausalConv1dBackward(inputs, grads);
   const { dtype, batch, length, channels, width } = dims;
-  const conv: Convolution = {
-    ...dims,
-    x: floats(inputs.x),
-    weight: floats(inputs.weight),
-    bias: optionalFloats(inputs.bias),
-    initialState: optionalFloats(inputs.initialState),
-    seqIdx: inputs.seqIdx && ints(inputs.seqIdx),
-  };
+  const conv = readConvolution(inputs, dims);
   const dy = floats(grads.dy);
   const dLastState = optionalFloats(grads.dLastState);
   const dx = make(inputs.x.shape, dtype);
@@ -85,10 +63,7 @@ export const causalConv1dBackward: Kernel<'causalConv1dBackward'> = (make, input
         if (row < 0) continue;
         const source = s >= 0 ? conv.x : conv.initialState!;
         const target = s >= 0 ? xSums : stateSums!;
-        for (let d = 0; d < channels; d++) {
-          weightSums[d * width + j] += sums[d] * source[row + d];
-          target[row + d] += sums[d] * conv.weight[d * width + j];
-        }
+        addTap(conv, j, sums, source, target, row, weightSums);
       }
     }
     for (let j = 0; dLastState && j < width - 1; j++) {
@@ -108,12 +83,39 @@ export const causalConv1dBackward: Kernel<'causalConv1dBackward'> = (make, input
   return { dx, dweight, ...(dbias && { dbias }), ...(dInitialState && { dInitialState }) };
 };
 
+/** One tap of one token, backwards: its gradient goes to the input at `row` and to column `j` of the weight. */
+function addTap(
+  { channels, width, weight }: Convolution,
+  j: number,
+  gradient: Float64Array,
+  source: Floats,
+  target: Float64Array,
+  row: number,
+  weightSums: Float64Array,
+): void {
+  for (let d = 0; d < channels; d++) {
+    weightSums[d * width + j] += gradient[d] * source[row + d];
+    target[row + d] += gradient[d] * weight[d * width + j];
+  }
+}
+
 interface Convolution extends CausalConv1dDims {
   readonly x: Floats;
   readonly weight: Floats;
   readonly bias: Floats | undefined;
   readonly initialState: Floats | undefined;
   readonly seqIdx: Int32Array | undefined;
+}
+
+function readConvolution(inputs: CausalConv1dInputs, dims: CausalConv1dDims): Convolution {
+  return {
+    ...dims,
+    x: floats(inputs.x),
+    weight: floats(inputs.weight),
+    bias: optionalFloats(inputs.bias),
+    initialState: optionalFloats(inputs.initialState),
+    seqIdx: inputs.seqIdx && ints(inputs.seqIdx),
+  };
 }
 
 /**

@@ -1,4 +1,4 @@
-import { checkLinear, checkLinearBackward } from '@mamba-ts/backend';
+import { checkLinear, checkLinearBackward, isStorageType } from '@mamba-ts/backend';
 import { type Floats, floats, optionalFloats, weightRows } from '../cpu-tensor.js';
 import type { Kernel } from '../kernel.js';
 
@@ -29,7 +29,7 @@ export const linearBackward: Kernel<'linearBackward'> = (make, inputs, { dy }) =
   const x = floats(inputs.x);
   const gradient = floats(dy);
   const dx = make(inputs.x.shape, dtype);
-  const dweight = make(inputs.weight.shape, dtype);
+  const dweight = make(inputs.weight.shape, isStorageType(inputs.weight.dtype) ? 'f32' : dtype);
   combineRows(
     gradient,
     { count: rows, stride: outputs },

@@ -29,8 +29,11 @@ export function realRecurrence(scan: Scan): Recurrence {
       return sum;
     },
 
-    pullBack(token, before, beforeAt, after, afterAt, decays, decaysAt, carry, { dA, dB, dC }) {
+    pullBack(token, before, beforeAt, after, afterAt, decays, decaysAt, carry, sums) {
       const { channel, u, step, reset, bAt, cAt, dy } = token;
+      const dA = sums.dA.re;
+      const dB = sums.dB.re;
+      const dC = sums.dC.re;
       const aAt = channel * N;
       let du = 0;
       let dstep = 0;
@@ -44,9 +47,9 @@ export function realRecurrence(scan: Scan): Recurrence {
         const w = zoh ? step * phi1(step * a) : step;
         du += gb * w;
         dstep += gDecayed * a + gb * u * (zoh ? decay : 1);
-        dA.re[aAt + n] += gDecayed * step + (zoh ? gb * u * step * step * phi1Slope(step * a) : 0);
-        dB.re[bAt + n] += g * w * u;
-        dC.re[cAt + n] += dy * after[afterAt + n];
+        dA[aAt + n] += gDecayed * step + (zoh ? gb * u * step * step * phi1Slope(step * a) : 0);
+        dB[bAt + n] += g * w * u;
+        dC[cAt + n] += dy * after[afterAt + n];
         carry[n] = reset ? 0 : g * decay;
       }
       token.du = du;
