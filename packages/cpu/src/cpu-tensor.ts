@@ -107,11 +107,11 @@ export function zeroStorage(shape: readonly number[], dtype: DType): Storage {
 export function storageOf(data: TensorSource, shape: readonly number[], dtype: DType): Storage {
   switch (dtype) {
     case 'f64':
-      return Float64Array.from(data);
+      return new Float64Array(data);
     case 'f32':
-      return Float32Array.from(data);
+      return new Float32Array(data);
     case 'i32':
-      return Int32Array.from(data);
+      return new Int32Array(data);
     case 'f16':
     case 'bf16':
       return data instanceof Uint16Array ? data.slice() : narrow(data, dtype);
