@@ -1,14 +1,37 @@
 import { type Backend, MambaError, type Tensor } from '@mamba-ts/backend';
 import { openCheckpoint, writeFileAtomic, writeSafetensors } from '@mamba-ts/checkpoint';
-import type { MambaLM } from '@mamba-ts/model';
+import { MambaLM } from '@mamba-ts/model';
 import type { AdamW } from './adamw.js';
+import { AttentionLM } from './attention/attention-lm.js';
 import { MetricsFile } from './metrics-file.js';
 import { nodeModules } from './node.js';
 import type { EvaluationMetrics, RunState, RunStore, StepMetrics } from './run.js';
+import type { TrainSettings } from './settings.js';
+import type { Trainable } from './trainable.js';
 import type { Trainer } from './trainer.js';
 
 const FORMAT = 1;
 const CHECKPOINT = /^step-(\d{8,})$/;
+
+/** A model that a run can keep. */
+export interface RunModel extends Trainable {
+  save(folder: string): Promise<void>;
+  dispose(): void;
+}
+
+/**
+ * The model in a folder that `train` wrote: a checkpoint, or the run's own folder, whose model is the best by validation.
+ * @throws MambaError `IO`, `CHECKPOINT_FORMAT`
+ */
+export function openModel(
+  folder: string,
+  mixer: TrainSettings['mixer'],
+  backend: Backend,
+): Promise<RunModel> {
+  return mixer === 'attention'
+    ? AttentionLM.fromFolder(folder, { backend })
+    : MambaLM.fromPretrained(folder, { backend });
+}
 
 /**
  * A run in a folder (Node only):
@@ -79,7 +102,7 @@ export class RunFolder {
    * @returns the store, and what closes it
    */
   async store(
-    trainer: Trainer<MambaLM>,
+    trainer: Trainer<RunModel>,
     from: RunState | undefined,
   ): Promise<RunStore & { close(): Promise<void> }> {
     const { path: paths } = nodeModules();
@@ -100,7 +123,7 @@ export class RunFolder {
     };
   }
 
-  async #save(trainer: Trainer<MambaLM>, state: RunState): Promise<void> {
+  async #save(trainer: Trainer<RunModel>, state: RunState): Promise<void> {
     const { fs, path: paths } = nodeModules();
     const name = `step-${String(state.step).padStart(8, '0')}`;
     const unfinished = paths.join(this.#checkpoints, `.${name}`);

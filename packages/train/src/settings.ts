@@ -15,14 +15,25 @@ export interface TrainSettings {
   batch: number;
   /** Tokens a training sequence. */
   length: number;
+  /** Tokens of the shortest training sequence, of mixed lengths up to `length`; not for text. See `SyntheticSettings`. */
+  minLength?: number | undefined;
+  /** Tokens besides the special one; induction heads only. */
+  symbols?: number | undefined;
+  /** All tokens, noise and marker included; copying and selective copying only. */
+  vocabSize?: number | undefined;
+  /** Tokens to memorise; copying and selective copying only. */
+  tokens?: number | undefined;
   /** Batches whose gradients are averaged into one step. */
   accumulate: number;
   /** Of the initial weights and of the data. */
   seed: number;
   dModel: number;
   layers: number;
-  mixer: 's6' | 's4d';
-  /** Further fields of the model's config. */
+  /** `attention` is the Transformer baseline, `AttentionLM`, which nothing but training and evaluation can use. */
+  mixer: 's6' | 's4d' | 'attention';
+  /** Heads of the attention baseline. */
+  heads?: number | undefined;
+  /** Further fields of the model's config; not for attention. */
   model: Partial<MambaConfigInput>;
   /** Highest learning rate. */
   lr: number;
@@ -143,6 +154,7 @@ export function resolveSettings(
         : `task ${task} makes its own data: leave data out`,
     );
   }
+  checkOptionsOfOthers(merged);
   const lrIsNew = known.lr !== undefined && known.lr !== resumed?.lr;
   return {
     ...merged,
@@ -151,6 +163,31 @@ export function resolveSettings(
     minLr: known.minLr ?? (lrIsNew ? undefined : resumed?.minLr) ?? merged.lr / 10,
     evalLength: merged.evalLength ?? merged.length,
   };
+}
+
+/** An option that the run would not read is a mistake of who gave it. */
+function checkOptionsOfOthers(
+  settings: Partial<TrainSettings> & Pick<TrainSettings, 'task' | 'mixer'>,
+): void {
+  const { task, mixer } = settings;
+  const copies = task === 'copying' || task === 'selective-copying';
+  for (const [key, good, of] of [
+    ['minLength', task !== 'text', 'tasks other than text'],
+    ['symbols', task === 'induction-heads', 'induction-heads'],
+    ['vocabSize', copies, 'copying and selective-copying'],
+    ['tokens', copies, 'copying and selective-copying'],
+    ['heads', mixer === 'attention', 'the mixer attention'],
+  ] as const) {
+    if (settings[key] !== undefined && !good) {
+      throw new MambaError('INVALID_ARGUMENT', `${key} is an option of ${of}: leave it out`);
+    }
+  }
+  if (mixer === 'attention' && Object.keys(settings.model ?? {}).length > 0) {
+    throw new MambaError(
+      'INVALID_ARGUMENT',
+      `the mixer attention has no ${Object.keys(settings.model!).join(', ')}: leave it out`,
+    );
+  }
 }
 
 function dropUndefined<T extends object>(object: T): Partial<T> {

@@ -1,12 +1,13 @@
 import { type Backend, MambaError, throwIfAborted } from '@mamba-ts/backend';
 import { MambaLM } from '@mamba-ts/model';
+import { AttentionLM } from './attention/attention-lm.js';
 import { nodeModules } from './node.js';
 import { type EvaluationMetrics, type RunResult, runTraining, type StepMetrics } from './run.js';
-import { RunFolder, readState, restoreMoments } from './run-folder.js';
+import { openModel, RunFolder, type RunModel, readState, restoreMoments } from './run-folder.js';
 import { resolveSettings, type TrainSettings } from './settings.js';
 import { copying, selectiveCopying } from './tasks/copying.js';
 import { inductionHeads } from './tasks/induction-heads.js';
-import { syntheticTask } from './tasks/synthetic.js';
+import { type SyntheticSettings, syntheticTask } from './tasks/synthetic.js';
 import type { Chance, Task } from './tasks/task.js';
 import { textTask } from './tasks/text.js';
 import { Trainer } from './trainer.js';
@@ -66,13 +67,13 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const settings = resolveSettings(given, stored as Partial<TrainSettings> | undefined);
   if (settings.data !== undefined) settings.data = nodeModules().path.resolve(settings.data);
   const data = settings.data === undefined ? undefined : await readData(settings.data, stored);
-  const task = makeTask(settings, data?.bytes);
+  const task = makeTask(settings, {}, data?.bytes);
 
   const folder = new RunFolder(out, settings.keep);
   const checkpoint = await folder.latest();
   const model = await (checkpoint
-    ? MambaLM.fromPretrained(checkpoint, { backend, signal })
-    : MambaLM.create(configOf(settings, task), { backend, seed: settings.seed }));
+    ? openModel(checkpoint, settings.mixer, backend)
+    : createModel(settings, task, backend));
   try {
     const { lr, minLr, warmup, steps, schedule: kind, accumulate, weightDecay, clip } = settings;
     const trainer = new Trainer(model, task, {
@@ -138,27 +139,32 @@ async function readData(
   return { bytes, sha256 };
 }
 
-function makeTask(settings: TrainSettings, data: Uint8Array | undefined): Task {
-  const { length, batch, evalSize, evalLength } = settings;
-  const synthetic = { length, batch, evalLength, evalSequences: evalSize };
+/** The task of a run. `test` replaces what its settings say of the evaluation, and may choose other sequences. */
+export function makeTask(
+  settings: TrainSettings,
+  test: Pick<SyntheticSettings, 'evalLength' | 'evalSequences' | 'evalSeed'> = {},
+  data?: Uint8Array,
+): Task {
+  const { length, minLength, batch, evalSize, evalLength } = settings;
+  const synthetic = { length, minLength, batch, evalLength, evalSequences: evalSize, ...test };
   switch (settings.task) {
     case 'text':
       return textTask(data!, { length, batch, evalBytes: evalSize });
     case 'copying':
-      return syntheticTask(copying(), synthetic);
+      return syntheticTask(copying(settings), synthetic);
     case 'selective-copying':
-      return syntheticTask(selectiveCopying(), synthetic);
+      return syntheticTask(selectiveCopying(settings), synthetic);
     case 'induction-heads':
-      return syntheticTask(inductionHeads(), synthetic);
+      return syntheticTask(inductionHeads(settings), synthetic);
   }
 }
 
-function configOf({ task, dModel, layers, mixer, model }: TrainSettings, { vocabSize }: Task) {
-  return {
-    dModel,
-    nLayer: layers,
-    mixer,
-    ...(task === 'text' ? { tokenizer: 'bytes' as const } : { vocabSize, padVocabSizeMultiple: 1 }),
-    ...model,
-  };
+async function createModel(settings: TrainSettings, task: Task, backend: Backend): Promise<RunModel> {
+  const { mixer, dModel, layers, heads, seed, model } = settings;
+  const { vocabSize } = task;
+  const sizes = { dModel, nLayer: layers };
+  if (mixer === 'attention') return AttentionLM.create({ ...sizes, heads, vocabSize }, { backend, seed });
+  const vocabulary =
+    settings.task === 'text' ? { tokenizer: 'bytes' as const } : { vocabSize, padVocabSizeMultiple: 1 };
+  return MambaLM.create({ ...sizes, mixer, ...vocabulary, ...model }, { backend, seed });
 }

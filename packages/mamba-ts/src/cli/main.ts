@@ -2,13 +2,14 @@ import { MambaError } from '@mamba-ts/backend';
 import { demo } from './demo.js';
 import { doctor } from './doctor.js';
 import { evaluate } from './eval.js';
+import { experiment } from './experiment.js';
 import { generate } from './generate.js';
 import { inspect } from './inspect.js';
 import { describeOptions, parseOptions } from './options.js';
 import { train } from './train.js';
 import type { Io, Verb } from './verb.js';
 
-const VERBS: readonly Verb[] = [demo, generate, train, evaluate, inspect, doctor];
+const VERBS: readonly Verb[] = [demo, generate, train, experiment, evaluate, inspect, doctor];
 
 /** Errors that the person at the terminal can mend: one line and exit code 2, no stack. */
 const USER_ERRORS = new Set([
@@ -52,7 +53,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     return 0;
   }
   try {
-    await verb.run(parseOptions(rest, verb.options), io);
+    await verb.run(parseOptions(nameArgument(verb, rest), verb.options), io);
     return 0;
   } catch (error) {
     if (io.signal.aborted) return EXIT_INTERRUPTED;
@@ -63,6 +64,13 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     io.note(`mamba-ts ${name}: ${error instanceof Error ? (error.stack ?? error.message) : error}\n`);
     return 1;
   }
+}
+
+/** Puts the option's name before a verb's first word, where it has one that may stand alone. */
+function nameArgument({ argument }: Verb, args: readonly string[]): readonly string[] {
+  const [first, ...others] = args;
+  if (argument === undefined || first === undefined || first.startsWith('-')) return args;
+  return [`--${argument}=${first}`, ...others];
 }
 
 function isUserError(error: unknown): error is Error {

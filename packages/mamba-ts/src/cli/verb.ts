@@ -18,5 +18,7 @@ export interface Verb {
   readonly summary: string;
   readonly example: string;
   readonly options: Options;
+  /** The option that may be given first, without its name: `experiment copying`. */
+  readonly argument?: string;
   run(values: Values, io: Io): Promise<void>;
 }

@@ -17,15 +17,20 @@ export interface Synthetic {
 }
 
 export interface SyntheticSettings {
-  /** Tokens of a training sequence. */
+  /** Tokens of a training sequence; of the longest, with `minLength`. */
   length: number;
+  /**
+   * Tokens of the shortest training sequence. Default `length`: all are of one length. Below it each batch has a length of
+   * its own, drawn log-uniformly from [minLength, length]: many answers for few tokens, which is what learning starts from.
+   */
+  minLength?: number | undefined;
   /** Sequences of a training batch. */
   batch: number;
   /** Tokens of an evaluation sequence. Default `length`. */
   evalLength?: number | undefined;
   /** Sequences of an evaluation. Default 256. */
   evalSequences?: number | undefined;
-  /** Sequences evaluated at once. Default 16, fewer where they are longer than 2^18 tokens. */
+  /** Sequences evaluated at once. Default 16, fewer where those would pass 2^22 tokens, whose ids must be in memory. */
   evalBatch?: number | undefined;
   /** Of the evaluation's sequences. They do not depend on the training seed. Default 20240527. */
   evalSeed?: number | undefined;
@@ -51,14 +56,16 @@ export function syntheticChance({ guesses, answers }: Synthetic): Chance {
 export function syntheticTask(task: Synthetic, settings: SyntheticSettings): Task {
   const {
     length,
+    minLength = length,
     batch,
     evalLength = length,
     evalSequences = 256,
-    evalBatch = 16,
+    evalBatch = Math.max(1, Math.min(16, Math.floor(2 ** 22 / evalLength))),
     evalSeed = 20240527,
   } = settings;
   for (const [name, value, min] of [
-    ['length', length, task.minLength],
+    ['minLength', minLength, task.minLength],
+    ['length', length, minLength],
     ['evalLength', evalLength, task.minLength],
     ['batch', batch, 1],
     ['evalSequences', evalSequences, 1],
@@ -75,7 +82,11 @@ export function syntheticTask(task: Synthetic, settings: SyntheticSettings): Tas
     name: task.name,
     vocabSize: task.vocabSize,
     chance: syntheticChance(task),
-    batch: (random) => syntheticBatch(task, random, length, batch),
+    batch: (random) => {
+      const drawn =
+        minLength === length ? length : Math.round(minLength * (length / minLength) ** random.next());
+      return syntheticBatch(task, random, drawn, batch);
+    },
     evaluate(model, options) {
       const random = new Random(evalSeed);
       return evaluateBatches(model, batches(), options);
