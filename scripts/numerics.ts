@@ -2,7 +2,7 @@
  * Writes docs/numerics.md: how far each backend that runs on this machine is from the official figures and from the
  * oracle (cpu in f64), op by op. `pnpm numerics` builds first, then measures what is built.
  *
- * WebGPU in Node needs a Vulkan driver that Dawn accepts; with SwiftShader, set VK_DRIVER_FILES to its .json before.
+ * WebGPU runs over SwiftShader; MAMBA_TS_WEBGPU=default takes the machine's own GPU.
  */
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -42,23 +42,24 @@ interface Candidate {
   create(): Promise<Backend>;
 }
 
-const maker =
-  (name: string, factory: string, options: object = {}) =>
-  async (): Promise<Backend> =>
-    (await built(name))[factory]?.(options) ?? unavailable(name);
+const createCpu = async (): Promise<Backend> => (await built('cpu')).createCpuBackend();
+const createWasm = async (threads: number): Promise<Backend> =>
+  (await built('wasm')).createWasmBackend({ threads });
 
-function unavailable(name: string): never {
-  throw new Error(`packages/${name} has no backend yet`);
+/** On the GPU that the tests use. */
+async function createWebgpu(): Promise<Backend> {
+  const { testGpu } = await import(pathToFileURL(join(root, 'packages/webgpu/test/swiftshader.ts')).href);
+  const { gpu, reason } = await testGpu();
+  if (!gpu) throw new Error(reason);
+  return (await built('webgpu')).createWebgpuBackend({ gpu });
 }
-
-const createCpu = maker('cpu', 'createCpuBackend');
 
 const CANDIDATES: readonly Candidate[] = [
   { title: 'cpu, f64', options: { dtypes: ['f64'] }, create: createCpu },
   { title: 'cpu, f32', options: { dtypes: ['f32'] }, create: createCpu },
-  { title: 'wasm, one thread', options: {}, create: maker('wasm', 'createWasmBackend', { threads: 1 }) },
-  { title: 'wasm, two threads', options: {}, create: maker('wasm', 'createWasmBackend', { threads: 2 }) },
-  { title: 'webgpu', options: { nonFinite: false }, create: maker('webgpu', 'createWebgpuBackend') },
+  { title: 'wasm, one thread', options: {}, create: () => createWasm(1) },
+  { title: 'wasm, two threads', options: {}, create: () => createWasm(2) },
+  { title: 'webgpu', options: { nonFinite: false }, create: createWebgpu },
 ];
 
 const number = (x: number) => (x === 0 ? '0' : x.toExponential(1));
