@@ -1,6 +1,6 @@
 import type { Backend } from '@mamba-ts/backend';
 import { isUnsupported } from './cases/case.js';
-import { type Measurement, Skipped } from './checks/check.js';
+import { kindOf, type Measurement, Skipped } from './checks/check.js';
 import { explain, floatTypes, lack, numericChecks, numericContext, type SuiteOptions } from './suite.js';
 
 /**
@@ -30,8 +30,10 @@ export async function measure(
       } catch (error) {
         if (error instanceof Skipped || isUnsupported(error)) continue;
         const { group, name, needs } = check;
+        const { op } = needs[0];
+        const kind = kindOf(op);
         const infinite = { error: Number.POSITIVE_INFINITY, tolerance: 0, detail: explain(error) };
-        found.push({ group, op: needs[0].op, case: name, dtype, kind: 'forward', ...infinite });
+        found.push({ group, op, case: name, dtype, kind, ...infinite });
       }
     }
   }

@@ -73,6 +73,8 @@ export interface ContractContext {
 
 export type Check = NumericCheck | ContractCheck;
 
+export const kindOf = (op: OpName) => (op.endsWith('Backward') ? 'gradient' : 'forward');
+
 /** Judges a call's results. */
 export function judge(
   context: NumericContext,
@@ -81,7 +83,7 @@ export function judge(
   got: Outputs,
   want: Outputs,
 ): Measurement[] {
-  return judgeAs(context, where, op, op.endsWith('Backward') ? 'gradient' : 'forward', got, want);
+  return judgeAs(context, where, op, kindOf(op), got, want);
 }
 
 /** Judges the results of several ops. */
