@@ -1,4 +1,5 @@
 import { MambaError } from '@mamba-ts/backend';
+import { bench } from './bench.js';
 import { demo } from './demo.js';
 import { doctor } from './doctor.js';
 import { evaluate } from './eval.js';
@@ -9,7 +10,7 @@ import { describeOptions, parseOptions } from './options.js';
 import { train } from './train.js';
 import type { Io, Verb } from './verb.js';
 
-const VERBS: readonly Verb[] = [demo, generate, train, experiment, evaluate, inspect, doctor];
+const VERBS: readonly Verb[] = [demo, generate, train, experiment, evaluate, bench, inspect, doctor];
 
 /** Errors that the person at the terminal can mend: one line and exit code 2, no stack. */
 const USER_ERRORS = new Set([

@@ -1,0 +1,159 @@
+import type { Backend, Tensor } from '@mamba-ts/backend';
+import type { MambaConfig, MambaLM } from '@mamba-ts/model';
+import { Random } from '@mamba-ts/ssm';
+import { lossAndGradients } from '@mamba-ts/train';
+import type { Limits } from './limits.js';
+import { medianSeconds } from './timing.js';
+import { decodeBytes, prefillFlops, type WeightType } from './work.js';
+
+/** One figure of `mamba-ts bench`. */
+export interface BenchRow {
+  readonly case: string;
+  readonly shape: string;
+  readonly dtype: string;
+  readonly backend: string;
+  readonly threads: number;
+  readonly value: number;
+  readonly unit: string;
+  /** What the machine's limit would allow, in the same unit; null where none was measured. */
+  readonly limit: number | null;
+  /** value / limit */
+  readonly share: number | null;
+}
+
+export interface BenchOptions {
+  readonly backend: Backend;
+  readonly threads: number;
+  readonly limits: Limits | undefined;
+  readonly runs: number;
+}
+
+function row(
+  { backend, threads }: BenchOptions,
+  name: string,
+  shape: string,
+  dtype: string,
+  value: number,
+  unit: string,
+  limit?: number,
+): BenchRow {
+  return {
+    case: name,
+    shape,
+    dtype,
+    backend: backend.name,
+    threads,
+    value,
+    unit,
+    limit: limit ?? null,
+    share: limit === undefined ? null : value / limit,
+  };
+}
+
+/** Tokens a second of a prompt. The limit: the projections at the machine's arithmetic peak. */
+export async function prefill(
+  options: BenchOptions,
+  lm: MambaLM,
+  shape: string,
+  length: number,
+): Promise<BenchRow> {
+  const ids = randomIds(lm.config, length);
+  const seconds = await medianSeconds(options.runs, async () => {
+    const state = lm.createState();
+    const { logits } = await lm.prefill(ids, state);
+    await logits.data();
+    logits.dispose();
+    state.dispose();
+  });
+  const limit = options.limits && options.limits.flops / prefillFlops(lm.config);
+  return row(options, `prefill ${length}`, shape, lm.dtype, length / seconds, 'tokens/s', limit);
+}
+
+/** Tokens a second of greedy decoding. The limit: the weights and the state at the memory's read bandwidth. */
+export async function decode(
+  options: BenchOptions,
+  lm: MambaLM,
+  shape: string,
+  tokens: number,
+): Promise<BenchRow> {
+  const state = lm.createState();
+  let token = 1;
+  const seconds = await medianSeconds(options.runs, async () => {
+    for (let i = 0; i < tokens; i++) {
+      const { logits } = lm.step([token], state);
+      const best = lm.backend.ops.argmax({ x: logits });
+      [token] = await best.data();
+      best.dispose();
+      logits.dispose();
+    }
+  });
+  state.dispose();
+  const limit = options.limits && options.limits.bandwidth / decodeBytes(lm.config, lm.dtype as WeightType);
+  return row(options, `decode ${tokens}`, shape, lm.dtype, tokens / seconds, 'tokens/s', limit);
+}
+
+/** Milliseconds of a selective scan, forward, or forward and backward. */
+export async function scan(
+  options: BenchOptions,
+  size: { batch: number; length: number; channels: number; states: number },
+  backward: boolean,
+): Promise<BenchRow> {
+  const { backend } = options;
+  const { batch, length, channels, states } = size;
+  const random = new Random(1);
+  const made: Tensor[] = [];
+  const tensor = (shape: number[], value: () => number): Tensor => {
+    const data = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, value);
+    made.push(backend.tensor(data, shape));
+    return made.at(-1) as Tensor;
+  };
+  const signed = () => 2 * random.next() - 1;
+  const inputs = {
+    u: tensor([batch, length, channels], signed),
+    delta: tensor([batch, length, channels], () => 0.001 + 0.1 * random.next()),
+    A: backend.tensor(
+      Float32Array.from({ length: channels * states }, (_, i) => -1 - (i % states)),
+      [channels, states],
+    ),
+    B: tensor([batch, length, states], signed),
+    C: tensor([batch, length, states], signed),
+    D: tensor([channels], () => 1),
+  };
+  made.push(inputs.A);
+  const dy = tensor([batch, length, channels], signed);
+  const seconds = await medianSeconds(options.runs, async () => {
+    const { y, last } = backend.scope(() => {
+      const { y } = backend.ops.selectiveScan(inputs);
+      return { y, last: backward ? backend.ops.selectiveScanBackward(inputs, { dy }).dD : undefined };
+    });
+    // What is read last was computed last: a queue has then done everything.
+    await (last ?? y).data();
+    y.dispose();
+    last?.dispose();
+  });
+  for (const x of made) x.dispose();
+  const shape = `B=${batch} L=${length} D=${channels} N=${states}`;
+  return row(options, backward ? 'scan forward+backward' : 'scan', shape, 'f32', 1e3 * seconds, 'ms');
+}
+
+/** Tokens a second of loss and gradients. */
+export async function training(
+  options: BenchOptions,
+  lm: MambaLM,
+  shape: string,
+  batch: number,
+  length: number,
+): Promise<BenchRow> {
+  const ids = Array.from({ length: batch }, (_, b) => randomIds(lm.config, length, b));
+  const seconds = await medianSeconds(options.runs, async () => {
+    const { grads } = await lossAndGradients(lm, ids);
+    for (const grad of grads.values()) grad.dispose();
+  });
+  const size = `${shape} B=${batch} L=${length}`;
+  return row(options, 'training', size, lm.dtype, (batch * length) / seconds, 'tokens/s');
+}
+
+function randomIds({ vocabSize }: MambaConfig, length: number, seed = 0): number[] {
+  const random = new Random(seed);
+  return Array.from({ length }, () => random.int(vocabSize));
+}
