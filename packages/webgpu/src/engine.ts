@@ -25,7 +25,7 @@ export interface DispatchInfo {
 export interface Dispatch {
   readonly constants?: Constants;
   readonly snippets?: readonly KernelName[];
-  /** By binding number; undefined for what the variant does not use. The parameters come after the last. */
+  /** By binding number; undefined for what the variant does not use. The last binding of a kernel is its parameters. */
   readonly bind: readonly (Loan | undefined)[];
   /** The fields of the uniform struct: u32, or the bits of an f32 (`float`). */
   readonly params: readonly number[];
@@ -39,6 +39,8 @@ const SLOT = 256;
 const SLOTS_A_PAGE = 256;
 const MAX_PAGES = 64;
 const MAX_BIND_GROUPS = 16384;
+/** The guaranteed size of a uniform binding. */
+export const MAX_UNIFORM = 65536;
 /** writeBuffer copies what it is given: pieces bound that copy. */
 const UPLOAD_PIECE = 2 ** 24;
 
@@ -95,7 +97,9 @@ export class Engine {
   /** Keys of `#groups` by buffer, to forget them with it. */
   readonly #keysOf = new Map<number, string[]>();
   readonly #staging = new Map<number, GPUBuffer[]>();
-  readonly #nothing: Loan;
+  /** What is bound where a variant declares more than it uses: a slice for each binding. */
+  readonly #unread: Loan;
+  readonly #unwritten: Loan;
   readonly #counts = { dispatches: 0, submits: 0, bindGroups: 0 };
 
   constructor(device: GPUDevice, maxBytes: number, onDispatch: ((info: DispatchInfo) => void) | undefined) {
@@ -105,8 +109,8 @@ export class Engine {
     this.errors = new DeviceErrors(device);
     this.pool = new Pool(device, this.errors, maxBytes, (loan) => this.#forget(loan));
     this.pipelines = new Pipelines(device);
-    // Bound where a variant declares what it does not use: a slice for each binding, as two writable ones may not overlap.
-    this.#nothing = this.pool.lend(SLOT * 16, 'nothing');
+    this.#unread = this.pool.lend(SLOT * 16, 'nothing');
+    this.#unwritten = this.pool.lend(SLOT * 16, 'nothing');
   }
 
   get counters(): Counters {
@@ -221,23 +225,22 @@ export class Engine {
     let group = this.#groups.get(key);
     if (group) return group;
 
-    const entries: GPUBindGroupEntry[] = [];
-    layout.kinds.forEach((kind, binding) => {
-      if (!kind) return;
+    const entries = layout.kinds.flatMap((kind, binding): GPUBindGroupEntry[] => {
+      if (!kind) return [];
       const loan = bind[binding];
-      if (kind === 'uniform') {
-        entries.push({ binding, resource: { buffer: slot.page, offset: slot.offset, size: SLOT } });
-      } else if (loan) {
-        entries.push({ binding, resource: { buffer: loan.gpu } });
+      if (loan) {
         const keys = this.#keysOf.get(loan.id);
         if (keys) keys.push(key);
         else this.#keysOf.set(loan.id, [key]);
-      } else {
-        // Read-only and writable use of one buffer may not meet in a dispatch: what is only read is declared writable
-        // nowhere, so that a kernel with both needs two buffers.
-        const buffer = kind === 'write' ? this.#nothing.gpu : this.#zeros();
-        entries.push({ binding, resource: { buffer, offset: SLOT * binding, size: SLOT } });
+        const size = kind === 'uniform' ? Math.min(loan.bytes, MAX_UNIFORM) : loan.bytes;
+        return [{ binding, resource: { buffer: loan.gpu, size } }];
       }
+      if (binding === layout.kinds.length - 1) {
+        return [{ binding, resource: { buffer: slot.page, offset: slot.offset, size: SLOT } }];
+      }
+      // Declared but not used by this variant. Writable bindings may not overlap, nor meet a read-only one in one buffer.
+      const buffer = kind === 'write' ? this.#unwritten.gpu : this.#unread.gpu;
+      return [{ binding, resource: { buffer, offset: SLOT * binding, size: SLOT } }];
     });
     if (this.#groups.size >= MAX_BIND_GROUPS) {
       this.#groups.clear();
@@ -247,12 +250,6 @@ export class Engine {
     this.#groups.set(key, group);
     this.#counts.bindGroups++;
     return group;
-  }
-
-  #unread: Loan | undefined;
-  #zeros(): GPUBuffer {
-    this.#unread ??= this.pool.lend(SLOT * 16, 'nothing');
-    return this.#unread.gpu;
   }
 
   /** Where these parameters are. They are written once. */

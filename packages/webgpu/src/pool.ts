@@ -17,7 +17,8 @@ export interface Loan {
   failed: MambaError | undefined;
 }
 
-const USAGE = 0x80 | 0x04 | 0x08; // STORAGE | COPY_SRC | COPY_DST: Node has no global GPUBufferUsage
+// STORAGE | UNIFORM | COPY_SRC | COPY_DST: Node has no global GPUBufferUsage.
+const USAGE = 0x80 | 0x40 | 0x04 | 0x08;
 
 /** Sizes in steps of an eighth of an octave, so that at most 1/8 is wasted and lengths that vary a little share buffers. */
 export function sizeClass(bytes: number): number {
@@ -86,7 +87,10 @@ export class Pool {
   #return(loan: Loan): void {
     if (loan.holders > 0 || loan.pins > 0) return;
     this.#lentBytes -= loan.bytes;
-    if (loan.failed) return this.#destroy(loan);
+    if (loan.failed) {
+      this.#destroy(loan);
+      return;
+    }
     const list = this.#free.get(loan.bytes);
     if (list) list.push(loan);
     else this.#free.set(loan.bytes, [loan]);

@@ -7,9 +7,7 @@ const WIDE: bool = true;
 const THREADS: u32 = 8u; // a side of the square of threads
 const A_ACROSS: bool = false;
 const B_ACROSS: bool = false;
-const HAS_BIAS: bool = false;
-const ADD: bool = false;
-struct Params { m: u32, n: u32, k: u32, aOffset: u32, aStride: u32, bPitch: u32, cOffset: u32, cStride: u32 }
+struct Params { m: u32, n: u32, k: u32, aOffset: u32, aStride: u32, bPitch: u32, cOffset: u32, cStride: u32, hasBias: u32, add: u32 }
 @group(0) @binding(2) var<storage, read> a: array<vec4f>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read_write> c: array<f32>;
@@ -62,9 +60,9 @@ fn store(sum: mat4x4f, rowQuad: u32, columnQuad: u32) {
       let column = 4u * columnQuad + j;
       if (column >= p.n) { break; }
       var value = sum[i][j];
-      if (HAS_BIAS) { value += bias[column]; }
+      if (p.hasBias > 0u) { value += bias[column]; }
       let at = p.cOffset + row * p.cStride + column;
-      if (ADD) { value += c[at]; }
+      if (p.add > 0u) { value += c[at]; }
       c[at] = value;
     }
   }

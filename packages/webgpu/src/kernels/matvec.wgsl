@@ -5,8 +5,7 @@ const WG: u32 = 64u;
 const ROWS: u32 = 4u;
 const BATCH: u32 = 1u; // rows of x that share a load of the weights
 const SUBGROUPS: bool = false;
-const HAS_BIAS: bool = false;
-struct Params { outputs: u32, inputs: u32, pitch: u32, batch: u32, xOffset: u32, xStride: u32, yOffset: u32, yStride: u32 }
+struct Params { outputs: u32, inputs: u32, pitch: u32, batch: u32, xOffset: u32, xStride: u32, yOffset: u32, yStride: u32, hasBias: u32 }
 @group(0) @binding(2) var<storage, read> x: array<vec4f>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
@@ -48,6 +47,6 @@ fn main(
   let m = row + i % BATCH;
   if (output >= p.outputs || m >= p.batch) { return; }
   var sum = partial[i * WG];
-  if (HAS_BIAS) { sum += bias[output]; }
+  if (p.hasBias > 0u) { sum += bias[output]; }
   y[p.yOffset + m * p.yStride + output] = sum;
 }

@@ -1,9 +1,7 @@
 // use: scan
 // Second dispatch: walks the chunks. Each chunk's own end state becomes the state that it starts from; after the last comes the
-// last state. REVERSE: from the last chunk to the first, with conjugate decays; after the first comes the gradient of the
+// last state. BACK: from the last chunk to the first, with conjugate decays; after the first comes the gradient of the
 // initial state. A thread is one state of a channel; eight chunks are read ahead, as only the additions depend on each other.
-const REVERSE: bool = false;
-const HAS_STATE: bool = false;
 @group(0) @binding(0) var<storage, read> fromRe: array<f32>;
 @group(0) @binding(1) var<storage, read> fromIm: array<f32>;
 @group(0) @binding(2) var<storage, read_write> scratch: array<f32>;
@@ -18,26 +16,27 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) i: u32
   let n = w.y;
   let D = p.channels;
   if (d >= D) { return; }
-  let lane = n / (4u * Q) * LANES + n % (4u * Q);
-  let im = 4u * Q * D;
+  let lanes = p.blocks * p.width * PARTS;
+  let lane = n / p.width * p.width * PARTS + n % p.width;
+  let im = p.width * D;
   let own = ((p.first + w.z) * D + d) * p.states + n;
   let packed = p.packedAt + lane * D + d;
   var a = C4(vec4f(scratch[packed]), ZERO);
   if (COMPLEX) { a.im = vec4f(scratch[packed + im]); }
-  if (REVERSE) { a = conj(a); }
+  if (has(BACK)) { a = conj(a); }
   var h = C4(ZERO, ZERO);
-  if (HAS_STATE && n < p.states) {
+  if (has(STATE) && n < p.states) {
     h.re = vec4f(fromRe[own]);
     if (COMPLEX) { h.im = vec4f(fromIm[own]); }
   }
-  let base = select(p.statesAt, p.reverseAt, REVERSE);
+  let base = select(p.statesAt, p.reverseAt, has(BACK));
   for (var c0 = 0u; c0 < p.chunks; c0 += AHEAD) {
     var ends: array<vec2f, AHEAD>;
     var sums: array<f32, AHEAD>;
     for (var j = 0u; j < AHEAD; j++) {
       let step = min(c0 + j, p.chunks - 1u);
-      let chunk = w.z * p.chunks + select(step, p.chunks - 1u - step, REVERSE);
-      let at = base + (chunk * BLOCKS * LANES + lane) * D + d;
+      let chunk = w.z * p.chunks + select(step, p.chunks - 1u - step, has(BACK));
+      let at = base + (chunk * lanes + lane) * D + d;
       ends[j].x = scratch[at];
       if (COMPLEX) { ends[j].y = scratch[at + im]; }
       sums[j] = scratch[p.sumsAt + chunk * D + d];
@@ -45,8 +44,8 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) i: u32
     for (var j = 0u; j < AHEAD; j++) {
       if (c0 + j >= p.chunks) { break; }
       let step = c0 + j;
-      let chunk = w.z * p.chunks + select(step, p.chunks - 1u - step, REVERSE);
-      let at = base + (chunk * BLOCKS * LANES + lane) * D + d;
+      let chunk = w.z * p.chunks + select(step, p.chunks - 1u - step, has(BACK));
+      let at = base + (chunk * lanes + lane) * D + d;
       scratch[at] = h.re.x;
       if (COMPLEX) { scratch[at + im] = h.im.x; }
       let passes = expOf(scaled(a, select(sums[j], 0.0, sums[j] == RESET)));

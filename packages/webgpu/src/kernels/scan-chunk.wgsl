@@ -6,7 +6,6 @@
 // the same ones; constant coefficients are the thread's own. u and delta are read four tokens ahead.
 const REVERSE: bool = false;
 const CONSTANT: bool = false;
-const HAS_SKIP: bool = false;
 const TILE: u32 = 16u;
 @group(0) @binding(0) var<storage, read> x: array<f32>; // u, or dy
 @group(0) @binding(1) var<storage, read> delta: array<f32>;
@@ -38,7 +37,7 @@ fn A4(d: u32, n: u32, part: u32) -> vec4f {
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) i: u32) {
-  let place = placeOf(w.x, i, p);
+  let place = placeOf(w.x, i);
   let d = place.channel;
   let b = p.first + w.z;
   let D = p.channels;
@@ -54,15 +53,15 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) i: u32
     b * p.cBatch + place.group * p.cGroups / p.groups * p.cGroup, REVERSE);
   let token = select(p.bToken, p.cToken, REVERSE);
   var dBias = 0.0;
-  if (HAS_BIAS) { dBias = bias[d]; }
+  if (has(BIAS)) { dBias = bias[d]; }
 
-  for (var k = 0u; k < BLOCKS; k++) {
+  for (var k = 0u; k < p.blocks; k++) {
     var aR: array<vec4f, Q>;
     var aI: array<vec4f, IMS>;
     var ownR: array<vec4f, Q>;
     var ownI: array<vec4f, IMS>;
-    var hR: array<vec4f, Q>;
-    var hI: array<vec4f, IMS>;
+    var hR = array<vec4f, Q>();
+    var hI = array<vec4f, IMS>();
     for (var q = 0u; q < Q; q++) {
       let n = 4u * (k * Q + q);
       aR[q] = A4(d, n, 0u);
@@ -106,7 +105,7 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) i: u32
           if (t >= end) { continue; }
           let dt = dt4[o];
           var clear = false;
-          if (HAS_SEQ) {
+          if (has(SEQ)) {
             if (t > 0u) { clear = seq[b * p.length + t] != seq[b * p.length + t - 1u]; }
           }
           for (var q = 0u; q < Q; q++) {
@@ -139,7 +138,7 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) i: u32
       }
     }
     if (place.live) {
-      let at = select(p.statesAt, p.reverseAt, REVERSE) + ((w.z * p.chunks + w.y) * BLOCKS + k) * LANES * D + d;
+      let at = select(p.statesAt, p.reverseAt, REVERSE) + ((w.z * p.chunks + w.y) * p.blocks + k) * LANES * D + d;
       for (var q = 0u; q < Q; q++) {
         for (var j = 0u; j < 4u; j++) {
           scratch[at + (4u * q + j) * D] = hR[q][j];
@@ -153,8 +152,8 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) i: u32
     }
   }
   if (packs) {
-    let at = p.packedAt + BLOCKS * LANES * D + d;
-    if (HAS_BIAS) { scratch[at] = dBias; }
-    if (HAS_SKIP) { scratch[at + D] = skip[d]; }
+    let at = p.packedAt + p.blocks * LANES * D + d;
+    if (has(BIAS)) { scratch[at] = dBias; }
+    if (has(SKIP)) { scratch[at + D] = skip[d]; }
   }
 }

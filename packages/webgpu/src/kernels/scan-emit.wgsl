@@ -1,47 +1,41 @@
-// use: scan scan-coefficients
+// use: scan scan-coefficients scan-quads
 // Third dispatch: runs each chunk from the state that it starts from, and writes y: C h + D u, times silu(z).
 // Design: see scan.wgsl and scan-chunk.wgsl. LAST, for a scan of one chunk: also writes the last state [B, D, N].
-const HAS_SKIP: bool = false;
-const HAS_Z: bool = false;
-const LAST: bool = false;
 @group(0) @binding(0) var<storage, read> u: array<f32>;
 @group(0) @binding(1) var<storage, read> delta: array<f32>;
 @group(0) @binding(4) var<storage, read> z: array<f32>;
-@group(0) @binding(5) var<storage, read_write> scratch: array<f32>;
 @group(0) @binding(6) var<storage, read> seq: array<i32>;
 @group(0) @binding(7) var<storage, read_write> y: array<f32>;
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) i: u32) {
-  let place = placeOf(w.x, i, p);
+  let place = placeOf(w.x, i);
   let d = place.channel;
   let b = p.first + w.z;
   let D = p.channels;
   let start = w.y * p.chunk;
   let end = min(start + p.chunk, p.length);
   let final_ = b * p.length + end - 1u;
-  let packed = p.packedAt + BLOCKS * LANES * D + d;
+  let packed = p.packedAt + p.blocks * LANES * D + d;
   var dBias = 0.0;
   var through = 0.0;
-  if (HAS_BIAS) { dBias = scratch[packed]; }
-  if (HAS_SKIP) { through = scratch[packed + D]; }
+  if (has(BIAS)) { dBias = scratch[packed]; }
+  if (has(SKIP)) { through = scratch[packed + D]; }
 
-  for (var k = 0u; k < BLOCKS; k++) {
+  for (var k = 0u; k < p.blocks; k++) {
     var aR: array<vec4f, Q>;
     var aI: array<vec4f, IMS>;
     var hR: array<vec4f, Q>;
     var hI: array<vec4f, IMS>;
     takeOwn(k, d);
     let atA = p.packedAt + k * LANES * D + d;
-    let atH = p.statesAt + ((w.z * p.chunks + w.y) * BLOCKS + k) * LANES * D + d;
+    let atH = p.statesAt + ((w.z * p.chunks + w.y) * p.blocks + k) * LANES * D + d;
     for (var q = 0u; q < Q; q++) {
-      for (var j = 0u; j < 4u; j++) {
-        aR[q][j] = scratch[atA + (4u * q + j) * D];
-        hR[q][j] = scratch[atH + (4u * q + j) * D];
-        if (COMPLEX) {
-          aI[q][j] = scratch[atA + (4u * (Q + q) + j) * D];
-          hI[q][j] = scratch[atH + (4u * (Q + q) + j) * D];
-        }
+      aR[q] = quadAt(atA, q);
+      hR[q] = quadAt(atH, q);
+      if (COMPLEX) {
+        aI[q] = quadAt(atA, Q + q);
+        hI[q] = quadAt(atH, Q + q);
       }
     }
     for (var t0 = start; t0 < end; t0 += TILE) {
@@ -60,7 +54,7 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) i: u32
           if (t >= end) { break; }
           let dt = dt4[j];
           var clear = false;
-          if (HAS_SEQ) {
+          if (has(SEQ)) {
             if (t > 0u) { clear = seq[b * p.length + t] != seq[b * p.length + t - 1u]; }
           }
           var sum = ZERO;
@@ -80,10 +74,10 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) i: u32
           y4[j] = dot(sum, vec4f(f32(PARTS)));
         }
         if (!place.live) { continue; }
-        if (BLOCKS > 1u && k > 0u) { y4 += vec4f(y[at.x], y[at.y], y[at.z], y[at.w]); }
-        if (k + 1u == BLOCKS) {
-          if (HAS_SKIP) { y4 += through * u4; }
-          if (HAS_Z) {
+        if (k > 0u) { y4 += vec4f(y[at.x], y[at.y], y[at.z], y[at.w]); }
+        if (k + 1u == p.blocks) {
+          if (has(SKIP)) { y4 += through * u4; }
+          if (has(GATE)) {
             let gate = rows * p.zStride + p.zOffset + d;
             y4 *= silu(vec4f(z[gate.x], z[gate.y], z[gate.z], z[gate.w]));
           }
@@ -93,7 +87,7 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) i: u32
         }
       }
     }
-    if (LAST && place.live) {
+    if (has(LAST) && place.live) {
       for (var n = 0u; n < 4u * Q; n++) {
         let state = 4u * k * Q + n;
         if (state < p.states) { scratch[p.lastAt + (b * D + d) * p.states + state] = hR[n / 4u][n % 4u]; }

@@ -1,8 +1,6 @@
 // use: scan
-// Packs A, deltaBias, D and the initial state into the scratch of a scan in one pass: see scan.wgsl.
+// Packs A, deltaBias, D and the initial state into the scratch of a scan in one pass (real A): see scan.wgsl.
 // A thread is a channel (of a batch row, for the state).
-const HAS_SKIP: bool = false;
-const HAS_STATE: bool = false;
 @group(0) @binding(0) var<storage, read> A: array<f32>;
 @group(0) @binding(1) var<storage, read> bias: array<f32>;
 @group(0) @binding(2) var<storage, read> skip: array<f32>;
@@ -14,18 +12,19 @@ const HAS_STATE: bool = false;
 fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) i: u32) {
   let d = w.x * WG + i;
   if (d >= p.channels) { return; }
-  for (var lane = 0u; lane < BLOCKS * LANES; lane++) {
+  let lanes = p.blocks * p.width;
+  for (var lane = 0u; lane < lanes; lane++) {
     var a = 0.0;
     var h = 0.0;
     if (lane < p.states) {
       a = A[d * p.states + lane];
-      if (HAS_STATE) { h = initial[((p.first + w.z) * p.channels + d) * p.states + lane]; }
+      if (has(STATE)) { h = initial[((p.first + w.z) * p.channels + d) * p.states + lane]; }
     }
     if (w.z == 0u) { scratch[p.packedAt + lane * p.channels + d] = a; }
-    scratch[p.statesAt + (w.z * BLOCKS * LANES + lane) * p.channels + d] = h;
+    scratch[p.statesAt + (w.z * lanes + lane) * p.channels + d] = h;
   }
   if (w.z > 0u) { return; }
-  let at = p.packedAt + BLOCKS * LANES * p.channels + d;
-  if (HAS_BIAS) { scratch[at] = bias[d]; }
-  if (HAS_SKIP) { scratch[at + p.channels] = skip[d]; }
+  let at = p.packedAt + lanes * p.channels + d;
+  if (has(BIAS)) { scratch[at] = bias[d]; }
+  if (has(SKIP)) { scratch[at + p.channels] = skip[d]; }
 }

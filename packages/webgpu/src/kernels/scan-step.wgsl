@@ -8,7 +8,8 @@ const SOFTPLUS: bool = true;
 const HAS_BIAS: bool = true;
 const HAS_SKIP: bool = true;
 const HAS_Z: bool = true;
-const VECTOR: u32 = 1u; // quads of channels in a [D] vector
+const BIAS: u32 = 1u; // quads of channels
+const SKIP: u32 = 1u;
 const NONE: u32 = 0xffffffffu;
 struct Params {
   channels: u32, states: u32, uOffset: u32, uStride: u32, deltaOffset: u32, deltaStride: u32, zOffset: u32, zStride: u32,
@@ -22,8 +23,8 @@ struct Params {
 @group(0) @binding(4) var<storage, read> C: array<f32>;
 @group(0) @binding(6) var<storage, read_write> state: array<f32>;
 @group(0) @binding(7) var<storage, read_write> y: array<f32>;
-@group(0) @binding(8) var<uniform> bias: array<vec4f, VECTOR>;
-@group(0) @binding(9) var<uniform> skip: array<vec4f, VECTOR>;
+@group(0) @binding(8) var<uniform> bias: array<vec4f, BIAS>;
+@group(0) @binding(9) var<uniform> skip: array<vec4f, SKIP>;
 @group(0) @binding(10) var<uniform> p: Params;
 
 @compute @workgroup_size(64)

@@ -3,29 +3,39 @@
 // sequence; a thread is a channel, with the states of a block in registers. More than Q quads of states: block after block.
 // Scratch, in floats: states [batch, chunk, lane, channel]; sums of dt [batch, chunk, channel]; and, packed once a call,
 // A [lane, channel], deltaBias [channel], D [channel]. A lane is one float of a state: of each block first the real parts.
+// Arrays inside loops are set to zero in so many words: over SwiftShader a bare `var` was zero in the first round only.
+// What a call has (bias, gate, ...) is told by bits of a uniform: only what changes the inner loop is a constant.
 const ZOH: bool = false;
-const SOFTPLUS: bool = true;
-const HAS_BIAS: bool = true;
-const HAS_SEQ: bool = false;
 const Q: u32 = 4u;
-const BLOCKS: u32 = 1u;
 const WG: u32 = 64u;
 const PARTS: u32 = select(1u, 2u, COMPLEX);
-const LANES: u32 = 4u * Q * PARTS;
+const LANES: u32 = 4u * Q * PARTS; // of a block
 const IMS: u32 = select(1u, Q, COMPLEX); // length of arrays of imaginary parts
 const RESET: f32 = 3.0e38; // in the place of the sum of dt: a sequence ends in this chunk, nothing passes
 const NONE: u32 = 0xffffffffu; // no imaginary part
+const BIAS: u32 = 1u;
+const SOFTPLUS: u32 = 2u;
+const SEQ: u32 = 4u;
+const SKIP: u32 = 8u;
+const GATE: u32 = 16u;
+const LAST: u32 = 32u; // write the last state
+const STATE: u32 = 64u; // there is a state to start from
+const BACK: u32 = 128u; // from the end to the start
 struct Params {
-  first: u32, batch: u32, length: u32, channels: u32, states: u32, chunk: u32, chunks: u32,
-  groups: u32, wide: u32, // groups of channels; workgroups a group
+  flags: u32, first: u32, batch: u32, length: u32, channels: u32, states: u32, chunk: u32, chunks: u32,
+  blocks: u32, width: u32, groups: u32, wide: u32, // blocks of states, states of a block; groups of channels, workgroups of one
   bOffset: u32, bBatch: u32, bToken: u32, bGroup: u32, bGroups: u32, bIm: u32,
   cOffset: u32, cBatch: u32, cToken: u32, cGroup: u32, cGroups: u32, cIm: u32,
   zOffset: u32, zStride: u32,
-  statesAt: u32, reverseAt: u32, sumsAt: u32, packedAt: u32, lastAt: u32, sharedAt: u32, ownAt: u32,
+  statesAt: u32, reverseAt: u32, sumsAt: u32, packedAt: u32, lastAt: u32, sharedAt: u32, ownAt: u32, heldAt: u32,
+}
+
+fn has(bit: u32) -> bool {
+  return (p.flags & bit) != 0u;
 }
 
 struct Place { group: u32, channel: u32, live: bool }
-fn placeOf(w: u32, i: u32, p: Params) -> Place {
+fn placeOf(w: u32, i: u32) -> Place {
   let size = p.channels / p.groups;
   let group = w / p.wide;
   let lane = w % p.wide * WG + i;
@@ -34,7 +44,7 @@ fn placeOf(w: u32, i: u32, p: Params) -> Place {
 
 // The time step, from delta and bias.
 fn timeStep(delta: vec4f) -> vec4f {
-  if (SOFTPLUS) { return softplus(delta); }
+  if (has(SOFTPLUS)) { return softplus(delta); }
   return delta;
 }
 

@@ -147,9 +147,9 @@ function matvec(gpu: Gpu, call: MatvecCall): void {
   const [across, down] = fold(Math.ceil(count / each));
   gpu.engine.run('matvec', {
     snippets: [weightSnippet(weightType, pitch)],
-    constants: { ROWS: each, BATCH: batch, HAS_BIAS: bias !== undefined },
+    constants: { ROWS: each, BATCH: batch },
     bind: [weight.loan, weight.scales, x.loan, bias, y],
-    params: [count, columns, pitch, rows, x.offset, x.stride, yOffset, outputs],
+    params: [count, columns, pitch, rows, x.offset, x.stride, yOffset, outputs, bias ? 1 : 0],
     groups: [across, Math.ceil(rows / batch), down],
   });
 }
@@ -186,16 +186,20 @@ function gemm(gpu: Gpu, call: GemmCall): void {
   const { WIDE, THREADS, side } = TILES.find((tile) => count(tile.side) >= tile.enough)!;
   gpu.engine.run('gemm', {
     snippets: [weightSnippet(weightType, pitch)],
-    constants: {
-      WIDE,
-      THREADS,
-      A_ACROSS: acrossA,
-      B_ACROSS: acrossB,
-      HAS_BIAS: bias !== undefined,
-      ADD: call.add,
-    },
+    constants: { WIDE, THREADS, A_ACROSS: acrossA, B_ACROSS: acrossB },
     bind: [weight.loan, weight.scales, call.a, bias, call.y],
-    params: [m, n, k, call.aOffset, call.aStride, pitch, call.yOffset, call.cStride],
+    params: [
+      m,
+      n,
+      k,
+      call.aOffset,
+      call.aStride,
+      pitch,
+      call.yOffset,
+      call.cStride,
+      bias ? 1 : 0,
+      call.add ? 1 : 0,
+    ],
     groups: [Math.ceil(n / side), Math.ceil(m / side)],
   });
 }

@@ -43,7 +43,17 @@ export function adamW(gpu: Gpu, inputs: AdamWInputs): void {
   const { grad, step, lr, beta1, beta2, eps, weightDecay, norm, maxNorm } = inputs;
   const [param, m, v] = [gpu.own(inputs.param), gpu.own(inputs.m), gpu.own(inputs.v)];
   const { columns } = layoutOf(param.shape, 'f32');
-  const params = [lr, beta1, beta2, eps, weightDecay, 1 - beta1 ** step, 1 - beta2 ** step, maxNorm ?? 0];
+  const params = [
+    lr,
+    1 - beta1,
+    beta2,
+    1 - beta2,
+    eps,
+    weightDecay,
+    1 - beta1 ** step,
+    1 - beta2 ** step,
+    maxNorm ?? 0,
+  ];
   const cut = param.parts.length > 1;
   param.parts.forEach(({ loan, rows }, i) => {
     const quads = Math.ceil((rows * columns) / 4);

@@ -10,7 +10,17 @@ import { fold, type Gpu } from '../../gpu.js';
 import type { Loan } from '../../pool.js';
 import { columnSum } from '../reductions.js';
 import { carry, chunk, emit } from './forward.js';
-import { Carve, NO_REGIONS, type Plan, packedSize, paramsOf, planOf, type Regions, WG } from './plan.js';
+import {
+  Carve,
+  NO_REGIONS,
+  type Plan,
+  packedSize,
+  paramsOf,
+  planOf,
+  type Regions,
+  type Slice,
+  WG,
+} from './plan.js';
 
 /** Tokens a chunk: what the kernel can hold states of. */
 const CHUNK = 64;
@@ -51,34 +61,38 @@ export function selectiveScanBackward(
     const rows = Math.min(most, batch - first);
     const { regions, size } = carveScratch(plan, items, rows);
     const scratch = gpu.make([size], 'f32', 'scratch of the scan');
-    const params = paramsOf(plan, regions, first, rows);
-    chunk(gpu, plan, scratch.loan, params, rows);
+    const slice = { first, rows, scratch: scratch.loan, regions };
+    chunk(gpu, plan, slice, plan.u, false);
     // The last state is of no use here; it goes where the gradient of the initial state will.
-    carry(gpu, plan, scratch.loan, params, rows, inputs.initialState, dInitialState, false);
-    toDelta(gpu, plan, scratch.loan, params, rows, first, grads.dy, inputs.z, dz, ddelta);
-    reverseChunk(gpu, plan, scratch.loan, params, rows, ddelta.loan);
-    carry(gpu, plan, scratch.loan, params, rows, grads.dLastState, dInitialState, true);
+    carry(gpu, plan, slice, inputs.initialState, dInitialState, false);
+    if (inputs.z && dz) gateGradient(gpu, plan, slice, inputs.z, grads.dy, dz.loan, ddelta.loan);
+    else {
+      const count = rows * length * channels;
+      const at = [first * length * channels, count] as const;
+      gpu.move(gpu.flat(grads.dy), ddelta.loan, { rows: 1, columns: count, from: at, to: at });
+    }
+    chunk(gpu, plan, slice, ddelta.loan, true);
+    carry(gpu, plan, slice, grads.dLastState, dInitialState, true);
     gpu.engine.run('scan-backward', {
       constants: {
         ...plan.constants,
         TILE: 8,
         B_CONSTANT: plan.B.constant,
         C_CONSTANT: plan.C.constant,
-        HAS_SKIP: plan.skip !== undefined,
       },
       bind: [plan.u, plan.delta, plan.B.loan, plan.C.loan, ddelta.loan, scratch.loan, plan.seq, du.loan],
-      params,
+      params: paramsOf(plan, slice),
       groups: [plan.groups * plan.wide, chunks.count, rows],
     });
     for (const name of ['B', 'C'] as const) {
       const gradient = variable[name];
-      if (gradient) sumCoefficient(gpu, plan, items, scratch.loan, params, rows, name, gradient);
+      if (gradient) sumCoefficient(gpu, plan, items, slice, name, gradient);
     }
-    const [perRow, at] = [chunks.count * items.count * channels, regions.own];
+    const perRow = chunks.count * items.count * channels;
     gpu.move(scratch.loan, own.loan, {
       rows,
       columns: perRow,
-      from: [at, perRow],
+      from: [regions.own, perRow],
       to: [first * perRow, perRow],
     });
     scratch.dispose();
@@ -148,6 +162,7 @@ function carveScratch(plan: Plan, items: Items, rows: number): { regions: Region
     sums: carve.take(perChunk),
     shared: carve.take(rows * length * groups * wide * blocks * items.shared * 4),
     own: carve.take(perChunk * items.count),
+    held: carve.take(blocks > 1 ? rows * length * channels : 0),
   };
   return { regions, size: carve.size };
 }
@@ -158,43 +173,26 @@ function rowsAtOnce(gpu: Gpu, plan: Plan, items: Items): number {
   return Math.min(plan.dims.batch, Math.max(1, Math.floor(gpu.engine.pool.maxBytes / bytes)));
 }
 
-/** Fills `ddelta` with the gradient of the ungated y, and `dz` where there is a gate. */
-function toDelta(
+/** Gradients of the gate and of the y that it multiplies, which is computed again. */
+function gateGradient(
   gpu: Gpu,
   plan: Plan,
-  scratch: Loan,
-  params: number[],
-  rows: number,
-  first: number,
+  slice: Slice,
+  z: Tensor,
   dy: Tensor,
-  z: Tensor | undefined,
-  dz: Tensor | undefined,
-  ddelta: Tensor,
+  dz: Loan,
+  dUngated: Loan,
 ): void {
-  const to = gpu.get(ddelta).loan;
   const { batch, length, channels } = plan.dims;
-  if (z && dz) {
-    const ungated = gpu.make([batch, length, channels], 'f32', 'ungated y').loan;
-    emit(gpu, plan, scratch, params, rows, ungated, { gated: false, last: false });
-    const quads = Math.ceil((batch * length * channels) / 4);
-    if (first + rows < batch) return;
-    gpu.engine.run('scan-gate', {
-      bind: [ungated, gpu.flat(z), gpu.flat(dy), gpu.get(dz).loan, to],
-      params: [quads],
-      groups: fold(Math.ceil(quads / 256)),
-    });
-  } else if (first === 0) {
-    gpu.copyRows(gpu.get(dy), gpu.get(ddelta));
-  }
-}
-
-function reverseChunk(gpu: Gpu, plan: Plan, scratch: Loan, params: number[], rows: number, dy: Loan): void {
-  gpu.engine.run('scan-chunk', {
-    constants: { ...plan.constants, REVERSE: true, CONSTANT: plan.C.constant, HAS_SKIP: false },
-    bind: [dy, plan.delta, plan.A, plan.C.loan, plan.bias, undefined, plan.seq, scratch],
-    params,
-    groups: [plan.groups * plan.wide, plan.chunks.count, rows],
+  const ungated = gpu.make([batch, length, channels], 'f32', 'ungated y');
+  emit(gpu, plan, slice, ungated.loan, 0);
+  const count = slice.rows * length * channels;
+  gpu.engine.run('scan-gate', {
+    bind: [ungated.loan, gpu.flat(z), gpu.flat(dy), dz, dUngated],
+    params: [slice.first * length * channels, count],
+    groups: fold(Math.ceil(count / 256)),
   });
+  ungated.dispose();
 }
 
 interface VariableGradient {
@@ -218,27 +216,36 @@ function sumCoefficient(
   gpu: Gpu,
   plan: Plan,
   items: Items,
-  scratch: Loan,
-  params: number[],
-  rows: number,
+  { first, rows, scratch, regions }: Slice,
   name: 'B' | 'C',
   { re, im, interleaved }: VariableGradient,
 ): void {
   const { stateSize, length } = plan.dims;
+  const { groups, token, group, batch, imaginary } = plan[name];
+  const tokens = rows * length;
+  const width = 4 * plan.quads;
+  const left = 4 * items.shared;
   gpu.engine.run('scan-sum-coefficients', {
-    constants: {
-      COMPLEX: plan.dims.complex,
-      Q: plan.quads,
-      BLOCKS: plan.blocks,
-      IS_C: name === 'C',
-      SHARED: items.shared,
-      FROM: name === 'C' ? items.sharedC : 0,
-      HAS_IM: im !== undefined || interleaved,
-      INTERLEAVED: interleaved,
-    },
     bind: [scratch, re, im],
-    params,
-    groups: fold(Math.ceil((rows * length * plan[name].groups * stateSize) / 64)),
+    params: [
+      tokens,
+      length,
+      stateSize,
+      groups,
+      (plan.groups / groups) * plan.wide,
+      plan.blocks * left,
+      regions.shared + (name === 'C' ? 4 * items.sharedC : 0),
+      left,
+      width,
+      width,
+      first,
+      batch,
+      token,
+      group,
+      im ? 1 : interleaved ? 2 : 0,
+      imaginary,
+    ],
+    groups: fold(Math.ceil((tokens * groups * stateSize) / 64)),
   });
 }
 

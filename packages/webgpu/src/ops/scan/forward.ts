@@ -9,7 +9,18 @@ import {
 import type { Gpu } from '../../gpu.js';
 import type { Loan } from '../../pool.js';
 import { chunksOf } from '../chunks.js';
-import { Carve, NO_REGIONS, type Plan, packedSize, paramsOf, planOf, type Regions, WG } from './plan.js';
+import {
+  Carve,
+  FLAGS,
+  NO_REGIONS,
+  type Plan,
+  packedSize,
+  paramsOf,
+  planOf,
+  type Regions,
+  type Slice,
+  WG,
+} from './plan.js';
 
 /**
  * The selective scan in three dispatches whatever its length, or, where batch times channels fill the device or the sequence
@@ -22,7 +33,7 @@ export function selectiveScan(gpu: Gpu, inputs: SelectiveScanInputs): SelectiveS
   const y = gpu.make([batch, length, channels], 'f32', 'scan');
   const state = [batch, channels, stateSize];
   if (plan.chunks.count === 1 && !complex) {
-    return { y, lastState: onePass(gpu, plan, inputs.initialState as Tensor | undefined, y.loan) };
+    return { y, lastState: onePass(gpu, plan, inputs.initialState as Tensor | undefined, y.loan, inputs.z ? FLAGS.gate : 0) };
   }
 
   const carve = new Carve();
@@ -33,19 +44,18 @@ export function selectiveScan(gpu: Gpu, inputs: SelectiveScanInputs): SelectiveS
     sums: carve.take(batch * plan.chunks.count * channels),
   };
   const scratch = gpu.make([carve.size], 'f32', 'scratch of the scan').loan;
+  const slice = { first: 0, rows: batch, scratch, regions };
   const make = () => gpu.make(state, 'f32', 'last state');
   const lastState = complex ? { re: make(), im: make() } : make();
-  const params = paramsOf(plan, regions, 0, batch);
-  chunk(gpu, plan, scratch, params, batch);
-  carry(gpu, plan, scratch, params, batch, inputs.initialState, lastState, false);
-  emit(gpu, plan, scratch, params, batch, y.loan, { gated: true, last: false });
+  chunk(gpu, plan, slice, plan.u, false);
+  carry(gpu, plan, slice, inputs.initialState, lastState, false);
+  emit(gpu, plan, slice, y.loan, inputs.z ? FLAGS.gate : 0);
   return { y, lastState };
 }
 
 /** One chunk: the state that the kernel ends with is the last state, and is written where the result lies, in scratch's head. */
-function onePass(gpu: Gpu, plan: Plan, initialState: Tensor | undefined, y: Loan): Tensor {
-  const { dims, constants } = plan;
-  const { batch, channels, stateSize } = dims;
+function onePass(gpu: Gpu, plan: Plan, initialState: Tensor | undefined, y: Loan, gate: number): Tensor {
+  const { batch, channels, stateSize } = plan.dims;
   const carve = new Carve();
   const regions: Regions = {
     ...NO_REGIONS,
@@ -54,29 +64,24 @@ function onePass(gpu: Gpu, plan: Plan, initialState: Tensor | undefined, y: Loan
     states: carve.take(batch * plan.lanes * channels),
   };
   const whole = gpu.make([carve.size], 'f32', 'scratch of the scan');
-  const params = paramsOf(plan, regions, 0, batch);
+  const slice = { first: 0, rows: batch, scratch: whole.loan, regions };
   gpu.engine.run('scan-pack', {
-    constants: { ...constants, HAS_SKIP: plan.skip !== undefined, HAS_STATE: initialState !== undefined },
     bind: [plan.A, plan.bias, plan.skip, gpu.flat(initialState), whole.loan],
-    params,
+    params: paramsOf(plan, slice, initialState ? FLAGS.state : 0),
     groups: [Math.ceil(channels / WG), 1, batch],
   });
-  emit(gpu, plan, whole.loan, params, batch, y, { gated: true, last: true });
+  emit(gpu, plan, slice, y, gate | FLAGS.last);
   return gpu.view(whole, [batch, channels, stateSize], regions.last, stateSize);
 }
 
-/** What each chunk does to the state by itself. */
-export function chunk(gpu: Gpu, plan: Plan, scratch: Loan, params: number[], batch: number): void {
+/** What each chunk does to the state by itself; reverse, with `x` the gradient of y, to the gradient of the state. */
+export function chunk(gpu: Gpu, plan: Plan, slice: Slice, x: Loan, reverse: boolean): void {
+  const coefficient = reverse ? plan.C : plan.B;
   gpu.engine.run('scan-chunk', {
-    constants: {
-      ...plan.constants,
-      REVERSE: false,
-      CONSTANT: plan.B.constant,
-      HAS_SKIP: plan.skip !== undefined,
-    },
-    bind: [plan.u, plan.delta, plan.A, plan.B.loan, plan.bias, plan.skip, plan.seq, scratch],
-    params,
-    groups: [plan.groups * plan.wide, plan.chunks.count, batch],
+    constants: { ...plan.constants, REVERSE: reverse, CONSTANT: coefficient.constant },
+    bind: [x, plan.delta, plan.A, coefficient.loan, plan.bias, plan.skip, plan.seq, slice.scratch],
+    params: paramsOf(plan, slice),
+    groups: [plan.groups * plan.wide, plan.chunks.count, slice.rows],
   });
 }
 
@@ -84,52 +89,34 @@ export function chunk(gpu: Gpu, plan: Plan, scratch: Loan, params: number[], bat
 export function carry(
   gpu: Gpu,
   plan: Plan,
-  scratch: Loan,
-  params: number[],
-  batch: number,
+  slice: Slice,
   from: MaybeComplex | undefined,
   to: MaybeComplex,
   reverse: boolean,
 ): void {
-  const parts = (x: MaybeComplex | undefined) =>
-    x === undefined
-      ? [undefined, undefined]
-      : isComplex(x)
-        ? [gpu.flat(x.re), gpu.flat(x.im)]
-        : [gpu.flat(x), undefined];
-  const [fromRe, fromIm] = parts(from);
-  const [toRe, toIm] = parts(to);
+  const [fromRe, fromIm] = partsOf(gpu, from);
+  const [toRe, toIm] = partsOf(gpu, to);
   gpu.engine.run('scan-carry', {
-    constants: { ...plan.constants, REVERSE: reverse, HAS_STATE: from !== undefined },
-    bind: [fromRe, fromIm, scratch, toRe, toIm],
-    params,
-    groups: [Math.ceil(plan.dims.channels / WG), plan.blocks * 4 * plan.quads, batch],
+    constants: { COMPLEX: plan.dims.complex },
+    bind: [fromRe, fromIm, slice.scratch, toRe, toIm],
+    params: paramsOf(plan, slice, (from ? FLAGS.state : 0) | (reverse ? FLAGS.back : 0)),
+    groups: [Math.ceil(plan.dims.channels / WG), plan.blocks * 4 * plan.quads, slice.rows],
   });
 }
 
+function partsOf(gpu: Gpu, x: MaybeComplex | undefined): [Loan | undefined, Loan | undefined] {
+  if (x === undefined) return [undefined, undefined];
+  return isComplex(x) ? [gpu.flat(x.re), gpu.flat(x.im)] : [gpu.flat(x), undefined];
+}
+
 /** y of every chunk from the state that it starts from. */
-export function emit(
-  gpu: Gpu,
-  plan: Plan,
-  scratch: Loan,
-  params: number[],
-  batch: number,
-  y: Loan,
-  { gated, last }: { gated: boolean; last: boolean },
-): void {
-  const { constants, B, C } = plan;
-  const z = gated ? plan.z?.loan : undefined;
+export function emit(gpu: Gpu, plan: Plan, slice: Slice, y: Loan, flags: number): void {
+  const { B, C } = plan;
+  const z = flags & FLAGS.gate ? plan.z?.loan : undefined;
   gpu.engine.run('scan-emit', {
-    constants: {
-      ...constants,
-      B_CONSTANT: B.constant,
-      C_CONSTANT: C.constant,
-      HAS_SKIP: plan.skip !== undefined,
-      HAS_Z: z !== undefined,
-      LAST: last,
-    },
-    bind: [plan.u, plan.delta, B.loan, C.loan, z, scratch, plan.seq, y],
-    params,
-    groups: [plan.groups * plan.wide, plan.chunks.count, batch],
+    constants: { ...plan.constants, B_CONSTANT: B.constant, C_CONSTANT: C.constant },
+    bind: [plan.u, plan.delta, B.loan, C.loan, z, slice.scratch, plan.seq, y],
+    params: paramsOf(plan, slice, flags),
+    groups: [plan.groups * plan.wide, plan.chunks.count, slice.rows],
   });
 }

@@ -9,11 +9,26 @@ import { type Coefficient, coefficientOf, joined } from './coefficients.js';
 /** Channels of a workgroup. */
 export const WG = 64;
 
+/** Bits of `Params.flags` in scan.wgsl. */
+export const FLAGS = {
+  bias: 1,
+  softplus: 2,
+  seq: 4,
+  skip: 8,
+  gate: 16,
+  last: 32,
+  state: 64,
+  back: 128,
+} as const;
+
 /** What the kernels of one call share: constants, parameters and where things lie in scratch. See kernels/scan.wgsl. */
 export interface Plan {
   readonly dims: SelectiveScanDims;
   readonly chunks: Chunks;
+  /** Of the kernels that hold states. */
   readonly constants: Constants;
+  /** What the call has. */
+  readonly flags: number;
   readonly u: Loan;
   readonly delta: Loan;
   readonly A: Loan;
@@ -52,15 +67,12 @@ export function planOf(
   return {
     dims,
     chunks,
-    constants: {
-      COMPLEX: complex,
-      ZOH: dims.discretization === 'zoh',
-      SOFTPLUS: dims.softplus,
-      HAS_BIAS: inputs.deltaBias !== undefined,
-      HAS_SEQ: inputs.seqIdx !== undefined,
-      Q: quads,
-      BLOCKS: blocks,
-    },
+    constants: { COMPLEX: complex, ZOH: dims.discretization === 'zoh', Q: quads },
+    flags:
+      (inputs.deltaBias ? FLAGS.bias : 0) |
+      (dims.softplus ? FLAGS.softplus : 0) |
+      (inputs.seqIdx ? FLAGS.seq : 0) |
+      (inputs.D ? FLAGS.skip : 0),
     u: gpu.flat(inputs.u),
     delta: gpu.flat(inputs.delta),
     A: joined(gpu, inputs.A),
@@ -87,6 +99,7 @@ export interface Regions {
   readonly last: number;
   readonly shared: number;
   readonly own: number;
+  readonly held: number;
 }
 
 export const NO_REGIONS: Regions = {
@@ -97,20 +110,32 @@ export const NO_REGIONS: Regions = {
   last: 0,
   shared: 0,
   own: 0,
+  held: 0,
 };
 
-/** The fields of `Params` in scan.wgsl for the batch rows from `first` on. */
-export function paramsOf(plan: Plan, regions: Regions, first: number, batch: number): number[] {
+/** Some batch rows of a call, with the scratch that holds what their chunks leave. */
+export interface Slice {
+  readonly first: number;
+  readonly rows: number;
+  readonly scratch: Loan;
+  readonly regions: Regions;
+}
+
+/** The fields of `Params` in scan.wgsl. */
+export function paramsOf(plan: Plan, { first, rows, regions }: Slice, flags = 0): number[] {
   const { dims, chunks, groups, wide, B, C, z } = plan;
   const coefficient = (x: Coefficient) => [x.offset, x.batch, x.token, x.group, x.groups, x.imaginary];
   return [
+    plan.flags | flags,
     first,
-    batch,
+    rows,
     dims.length,
     dims.channels,
     dims.stateSize,
     chunks.length,
     chunks.count,
+    plan.blocks,
+    4 * plan.quads,
     groups,
     wide,
     ...coefficient(B),
@@ -124,6 +149,7 @@ export function paramsOf(plan: Plan, regions: Regions, first: number, batch: num
     regions.last,
     regions.shared,
     regions.own,
+    regions.held,
   ];
 }
 

@@ -1,10 +1,12 @@
 import {
   checkSelectiveScanStep,
   isComplex,
+  MambaError,
   type MaybeComplex,
   type SelectiveScanStepInputs,
   type Tensor,
 } from '@mamba-ts/backend';
+import { MAX_UNIFORM } from '../../engine.js';
 import type { Gpu } from '../../gpu.js';
 import type { GpuTensor } from '../../tensor.js';
 import { map } from '../elementwise.js';
@@ -29,6 +31,12 @@ export function selectiveScanStep(gpu: Gpu, inputs: SelectiveScanStepInputs): Te
       ? [x.offset, 0, stateSize, 1, x.imaginary]
       : [x.offset, x.batch, x.group, channels / x.groups, x.imaginary];
   const quads = Math.ceil(channels / 4);
+  if (16 * quads > MAX_UNIFORM) {
+    throw new MambaError(
+      'UNSUPPORTED_OP',
+      `selectiveScanStep: ${channels} channels, but on WebGPU at most ${MAX_UNIFORM / 4}`,
+    );
+  }
   gpu.engine.run('scan-step', {
     snippets: [complex ? 'scan-step-complex' : 'scan-step-real'],
     constants: {
@@ -38,7 +46,8 @@ export function selectiveScanStep(gpu: Gpu, inputs: SelectiveScanStepInputs): Te
       HAS_BIAS: deltaBias !== undefined,
       HAS_SKIP: D !== undefined,
       HAS_Z: gate !== undefined,
-      VECTOR: quads,
+      BIAS: deltaBias ? quads : 1,
+      SKIP: D ? quads : 1,
     },
     bind: [
       u.loan,
