@@ -57,4 +57,26 @@ describe('resolveSettings', () => {
     expect(() => resolveSettings({ task: 'text' }, undefined)).toThrow(/needs data/);
     expect(() => resolveSettings({ task: 'copying', data: 'x' }, undefined)).toThrow(/makes its own data/);
   });
+
+  it('refuses an option that the task or the mixer would not read', () => {
+    for (const [given, message] of [
+      [{ task: 'text', data: 'x', minLength: 8 }, /minLength is an option of tasks other than text/],
+      [{ task: 'copying', symbols: 8 }, /symbols is an option of induction-heads/],
+      [{ task: 'induction-heads', vocabSize: 8 }, /vocabSize is an option of copying and selective-copying/],
+      [{ task: 'text', data: 'x', tokens: 8 }, /tokens is an option of copying/],
+      [{ task: 'copying', heads: 2 }, /heads is an option of the mixer attention/],
+      [{ task: 'copying', mixer: 'attention', model: { dState: 8 } }, /attention has no dState/],
+    ] as const) {
+      expect(() => resolveSettings(given, undefined)).toThrow(message);
+    }
+    const given = {
+      task: 'copying',
+      mixer: 'attention',
+      heads: 2,
+      vocabSize: 8,
+      tokens: 4,
+      minLength: 8,
+    } as const;
+    expect(resolveSettings(given, undefined)).toMatchObject(given);
+  });
 });

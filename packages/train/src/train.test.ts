@@ -6,6 +6,7 @@ import { createCpuBackend } from '@mamba-ts/cpu';
 import { MambaLM } from '@mamba-ts/model';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { evaluateText } from './evaluate-text.js';
+import { openModel } from './run-folder.js';
 import { type TrainOptions, train } from './train.js';
 
 let backend: Backend;
@@ -47,6 +48,9 @@ const lines = async (out = join(folder, 'run')) =>
 /** Metrics without the times. */
 const figures = async (out?: string) =>
   (await lines(out)).map(({ tokensPerSecond, elapsed, ...rest }) => rest);
+
+/** The training steps alone: a run that ended early had an evaluation there. */
+const steps = async (out?: string) => (await figures(out)).filter(({ loss }) => loss !== undefined);
 
 describe('train', () => {
   it('leaves options, metrics, checkpoints and the best model', async () => {
@@ -116,6 +120,26 @@ describe('train', () => {
         0,
       );
     }
+  });
+
+  it('trains the attention baseline, and resumes it', async () => {
+    const attention = {
+      task: 'induction-heads',
+      data: undefined,
+      mixer: 'attention',
+      heads: 2,
+      symbols: 3,
+      minLength: 4,
+      model: undefined,
+      evalSize: 4,
+    } as const;
+    await train(small({ ...attention, out: join(folder, 'whole') }));
+    await train(small({ ...attention, steps: 3 }));
+    await train({ backend, out: join(folder, 'run'), resume: true, steps: 8 });
+    expect(await steps()).toEqual(await steps(join(folder, 'whole')));
+    const model = await openModel(join(folder, 'run'), 'attention', backend);
+    expect(model.parameters().get('embedding.weight')!.shape).toEqual([4, 8]);
+    model.dispose();
   });
 
   it('goes on for longer, and at another learning rate', async () => {

@@ -59,7 +59,8 @@ export function experiment(name: ExperimentName, overrides: ExperimentOverrides 
       `there is no experiment "${String(name)}": give one of ${EXPERIMENT_NAMES.join(', ')}`,
     );
   }
-  const settings = { ...own, ...(quick && QUICK), ...known };
+  const merged = { ...own, ...(quick && QUICK), ...known };
+  const settings = { ...merged, warmup: Math.min(merged.warmup, merged.steps) };
   const { dModel, length } = settings;
   const induction = name === 'induction-heads';
   return {
@@ -107,9 +108,9 @@ const BUDGETS = {
     length: 256,
     minLength: 8,
     batch: 16,
-    steps: 2000,
-    lr: 3e-3,
-    evalSize: 256,
+    steps: 1500,
+    lr: 1e-2,
+    evalSize: 128,
   },
   'selective-copying': SELECTIVE_COPYING,
   copying: { ...SELECTIVE_COPYING, task: 'copying' },

@@ -64,6 +64,7 @@ export function syntheticTask(task: Synthetic, settings: SyntheticSettings): Tas
     evalSeed = 20240527,
   } = settings;
   for (const [name, value, min] of [
+    ['length', length, task.minLength],
     ['minLength', minLength, task.minLength],
     ['length', length, minLength],
     ['evalLength', evalLength, task.minLength],

@@ -30,6 +30,10 @@ function expectUniform(values: number[], from: number, to: number): void {
   expect(Math.max(...values)).toBeLessThan(to);
 }
 
+function expectShare(share: number, expected: number, draws: number): void {
+  expect(Math.abs(share - expected)).toBeLessThan(5 * Math.sqrt((expected * (1 - expected)) / draws));
+}
+
 describe('inductionHeads', () => {
   it('asks for the token after the first S', () => {
     const places: number[] = [];
@@ -99,6 +103,23 @@ describe('copying and selectiveCopying', () => {
 });
 
 describe('syntheticTask', () => {
+  it('mixes lengths: as many from 8 to 16 tokens as from 16 to 32', () => {
+    const task = syntheticTask(inductionHeads(), { length: 32, minLength: 8, batch: 2 });
+    const random = new Random(3);
+    const lengths = Array.from({ length: 2000 }, () => {
+      const { ids } = task.batch(random);
+      expect(ids[1]!.length).toBe(ids[0]!.length);
+      return ids[0]!.length;
+    });
+    expect([Math.min(...lengths), Math.max(...lengths)]).toEqual([8, 32]);
+    const short = lengths.filter((length) => length < 16).length;
+    // 15.5 is where rounding parts them: log2(15.5 / 8) of two octaves.
+    expectShare(short / 2000, Math.log2(15.5 / 8) / 2, 2000);
+    expect(() => syntheticTask(inductionHeads(), { length: 8, minLength: 9, batch: 1 })).toThrow(
+      /length must be .* at least 9/,
+    );
+  });
+
   it('is a function of the random state', () => {
     const task = syntheticTask(selectiveCopying(), { length: 64, batch: 3 });
     const random = new Random(5);
