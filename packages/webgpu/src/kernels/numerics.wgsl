@@ -31,7 +31,7 @@ fn cosSin(x: vec4f) -> CosSin {
   let r = fma(-k, vec4f(7.5497894159e-8), fma(-k, vec4f(4.837512969970703e-4), fma(-k, vec4f(1.5703125), x)));
   let q = r * r;
   let s = r + r * q * (-1.0 / 6.0 + q * (1.0 / 120.0 + q * (-1.0 / 5040.0 + q / 362880.0)));
-  let c = 1.0 + q * (-0.5 + q * (1.0 / 24.0 + q * (-1.0 / 720.0 + q / 40320.0)));
+  let c = 1.0 + q * (-0.5 + q * (1.0 / 24.0 + q * (-1.0 / 720.0 + q * (1.0 / 40320.0 - q / 3628800.0))));
   let quarter = vec4<i32>(k) & vec4<i32>(3);
   let odd = (quarter & vec4<i32>(1)) == vec4<i32>(1);
   let cosine = select(c, s, odd);

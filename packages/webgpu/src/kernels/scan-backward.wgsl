@@ -106,7 +106,7 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(num_workgroups) groups: vec3u,
           }
           let turn = scaled(a, dt);
           let e = expOf(turn);
-          h = mul(e, h);
+          h = decayed(h, turn, e);
           if (clear) { h = C4(ZERO, ZERO); }
           h = add(h, scaled(mul(coefficientB(j, q), inputWeight(turn, e, dt)), input));
           hR[q] = h.re;
@@ -144,7 +144,7 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(num_workgroups) groups: vec3u,
           let e = expOf(turn);
           let weight = inputWeight(turn, e, dt);
           let fed = mul(weight, Bt);
-          var kept = mul(e, before);
+          var kept = decayed(before, turn, e);
           if (clear) { kept = C4(ZERO, ZERO); }
           let h = add(kept, scaled(fed, input));
           let dh = add(flow, scaled(conj(Ct), dy * f32(PARTS)));
@@ -160,7 +160,7 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(num_workgroups) groups: vec3u,
           } else {
             dDt += inner(dh, Bt) * input;
           }
-          flow = mul(conj(e), dh);
+          flow = conj(decayed(conj(dh), turn, e));
           if (clear) { flow = C4(ZERO, ZERO); }
           qR[q] = flow.re;
           if (COMPLEX) { qI[q] = flow.im; }

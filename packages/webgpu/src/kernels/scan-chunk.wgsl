@@ -122,10 +122,10 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) i: u32
             let turn = scaled(a, dt);
             let e = expOf(turn);
             if (REVERSE) {
-              h = mul(conj(e), add(h, scaled(conj(c), x4[o] * f32(PARTS))));
+              h = conj(decayed(conj(add(h, scaled(conj(c), x4[o] * f32(PARTS)))), turn, e));
               if (clear) { h = C4(ZERO, ZERO); }
             } else {
-              h = mul(e, h);
+              h = decayed(h, turn, e);
               if (clear) { h = C4(ZERO, ZERO); }
               h = add(h, scaled(mul(c, inputWeight(turn, e, dt)), x4[o]));
             }

@@ -64,7 +64,7 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) i: u32
             if (COMPLEX) { a.im = aI[q]; h.im = hI[q]; }
             let turn = scaled(a, dt);
             let e = expOf(turn);
-            h = mul(e, h);
+            h = decayed(h, turn, e);
             if (clear) { h = C4(ZERO, ZERO); }
             h = add(h, scaled(mul(coefficientB(t - t0, q), inputWeight(turn, e, dt)), u4[j]));
             sum += inner(coefficientC(t - t0, q), conj(h));

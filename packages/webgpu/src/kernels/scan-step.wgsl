@@ -65,7 +65,7 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) i: u32
     let e = expOf(turn);
     var fed = scaled(Bt, dt);
     if (ZOH) { fed = scaled(mul(phi(turn, e), Bt), dt); }
-    h = add(mul(e, h), scaled(fed, input));
+    h = add(decayed(h, turn, e), scaled(fed, input));
     sum += inner(Ct, conj(h));
     for (var j = 0u; j < 4u; j++) {
       let n = n0 + j;
