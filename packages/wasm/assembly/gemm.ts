@@ -157,7 +157,7 @@ function packPlain(
 }
 
 /** One tile: `k` steps from the eight vectors at `init` (rows `initStride` apart) into `c` (rows `stride` apart). */
-function tile(a: usize, b: usize, k: i32, init: usize, initStride: usize, c: usize, stride: usize): void {
+export function tile(a: usize, b: usize, k: i32, init: usize, initStride: usize, c: usize, stride: usize): void {
   let c00 = v128.load(init), c01 = v128.load(init, 16);
   init += initStride;
   let c10 = v128.load(init), c11 = v128.load(init, 16);

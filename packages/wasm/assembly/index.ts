@@ -2,3 +2,8 @@ export { join, run, runAlone, serve } from './pool';
 export { initConstants } from './simd';
 export { kernelOf } from './kernels';
 export { gemmScratch } from './gemm';
+
+// The inner loops: exported only so that Binaryen does not inline them. Each needs all the registers for itself.
+export { tile } from './gemm';
+export { advanceOne, advanceTwo, advanceTwoConstant, decays } from './scan';
+export { forthAndBack, forthAndBackConstant, stateOnly } from './scan-backward';

@@ -12,177 +12,119 @@
  */
 import { siluSlope } from './elementwise';
 import { int, ptr } from './args';
-import { BLOCK_T, coefficient, decay, gatherLanes, RUN, scaleA, scatterLanes, stepSize } from './scan';
 import {
-  exp2Constant, exp2High, exp2Low, exp4, loadPart, log1p4, madd, magic, min, one, sigmoid4, storePart, sums,
+  BLOCK_T, bound, coefficient, decays, gatherLanes, HISTORY, RUN, scaleA, scatterLanes, stepSize,
+} from './scan';
+import {
+  expNegative4, loadPart, log1p4, madd, min, negativeAbs, one, sigmoid4, storePart, sums,
 } from './simd';
 
 /** Channels of a piece: fewer would make the pieces' own dB and dC larger, more would leave threads idle. */
 const CHANNELS: i32 = 64;
 /** Runs of a group of four channels: Δ, Δ u, y, dy, s, r, slope of softplus. */
 const RUNS: usize = 7;
-/** Tokens between two states that are kept in scratch memory, and one. */
-const HISTORY: usize = RUN + 16;
 
-/** The recurrence without y: what the first pass needs. */
-@inline function advanceState(
-  constantB: bool, single: bool, count: i32, a: usize, h: usize, b: usize, bStep: usize, run: usize,
-): void {
-  const shift = magic(), low = exp2Low(), high = exp2High(), unit = one();
-  const k1 = exp2Constant(1), k2 = exp2Constant(2), k3 = exp2Constant(3), k4 = exp2Constant(4), k5 = exp2Constant(5);
-  const a0 = v128.load(a);
-  const a1 = single ? a0 : v128.load(a, 16);
-  let h0 = v128.load(h);
-  let h1 = single ? h0 : v128.load(h, 16);
+/** The recurrence without y, of one state: what the first pass needs. */
+@inline function advanceState(constantB: bool, count: i32, e: usize, h: usize, b: usize, bStep: usize, run: usize): void {
+  let state = v128.load(h);
   const end = run + (<usize>count << 4);
   do {
-    const delta = v128.load(run);
-    const du = v128.load(run, RUN);
-    const e0 = decay(f32x4.mul(delta, a0), low, high, shift, k1, k2, k3, k4, k5, unit);
-    h0 = madd(e0, h0, f32x4.mul(du, coefficient(constantB, b, false)));
-    if (!single) {
-      const e1 = decay(f32x4.mul(delta, a1), low, high, shift, k1, k2, k3, k4, k5, unit);
-      h1 = madd(e1, h1, f32x4.mul(du, coefficient(constantB, b, true)));
-    }
+    state = madd(v128.load(e), state, f32x4.mul(v128.load(run, RUN), coefficient(constantB, b, false)));
     if (!constantB) b += bStep;
     run += 16;
+    e += 16;
   } while (run < end);
-  v128.store(h, h0);
-  if (!single) v128.store(h, h1, 16);
+  v128.store(h, state);
 }
 
-function stateTwo(count: i32, a: usize, h: usize, b: usize, bStep: usize, run: usize): void {
-  advanceState(false, false, count, a, h, b, bStep, run);
-}
-function stateTwoB(count: i32, a: usize, h: usize, b: usize, run: usize): void {
-  advanceState(true, false, count, a, h, b, 0, run);
-}
-function stateOne(count: i32, a: usize, h: usize, b: usize, bStep: usize, run: usize): void {
-  if (bStep) advanceState(false, true, count, a, h, b, bStep, run);
-  else advanceState(true, true, count, a, h, b, 0, run);
+export function stateOnly(count: i32, e: usize, h: usize, b: usize, bStep: usize, run: usize): void {
+  if (bStep) advanceState(false, count, e, h, b, bStep, run);
+  else advanceState(true, count, e, h, b, 0, run);
 }
 
-/**
- * Forward again and back over `count` tokens of two states (one, if `single`) of four channels.
- * `h` start states, `g` gradient that comes from the tokens after, and goes to those before, `dA` sums, `accB` and `accC` sums of each token (the second
- * state's RUN further), `history` room for 4 HISTORY.
- */
-@inline function back(
-  single: bool, constantB: bool, constantC: bool, count: i32, a: usize, h: usize, g: usize, dA: usize,
-  b: usize, bStep: usize, c: usize, cStep: usize, run: usize, accB: usize, accC: usize, history: usize,
+/** Forward again, of one state: keeps the states, the one before the first token included, and adds to y. */
+@inline function forth(
+  constantB: bool, constantC: bool, count: i32, e: usize, h: usize, b: usize, bStep: usize, c: usize, cStep: usize, run: usize,
 ): void {
-  const a0 = v128.load(a);
-  const a1 = single ? a0 : v128.load(a, 16);
-  {
-    const shift = magic(), low = exp2Low(), high = exp2High(), unit = one();
-    const k1 = exp2Constant(1), k2 = exp2Constant(2), k3 = exp2Constant(3), k4 = exp2Constant(4), k5 = exp2Constant(5);
-    let h0 = v128.load(h);
-    let h1 = single ? h0 : v128.load(h, 16);
-    let at = history;
-    const end = run + (<usize>count << 4);
-    v128.store(at, h0);
-    if (!single) v128.store(at, h1, HISTORY);
-    do {
-      const delta = v128.load(run);
-      const du = v128.load(run, RUN);
-      let y = v128.load(run, 2 * RUN);
-      const e0 = decay(f32x4.mul(delta, a0), low, high, shift, k1, k2, k3, k4, k5, unit);
-      v128.store(at, e0, 2 * HISTORY);
-      h0 = madd(e0, h0, f32x4.mul(du, coefficient(constantB, b, false)));
-      v128.store(at, h0, 16);
-      y = madd(h0, coefficient(constantC, c, false), y);
-      if (!single) {
-        const e1 = decay(f32x4.mul(delta, a1), low, high, shift, k1, k2, k3, k4, k5, unit);
-        v128.store(at, e1, 3 * HISTORY);
-        h1 = madd(e1, h1, f32x4.mul(du, coefficient(constantB, b, true)));
-        v128.store(at, h1, HISTORY + 16);
-        y = madd(h1, coefficient(constantC, c, true), y);
-      }
-      v128.store(run, y, 2 * RUN);
-      if (!constantB) b += bStep;
-      if (!constantC) c += cStep;
-      run += 16;
-      at += 16;
-    } while (run < end);
-    history = at;
-  }
+  let state = v128.load(h);
+  const end = run + (<usize>count << 4);
+  do {
+    state = madd(v128.load(e), state, f32x4.mul(v128.load(run, RUN), coefficient(constantB, b, false)));
+    v128.store(h, state, 16);
+    v128.store(run, madd(state, coefficient(constantC, c, false), v128.load(run, 2 * RUN)), 2 * RUN);
+    if (!constantB) b += bStep;
+    if (!constantC) c += cStep;
+    run += 16;
+    e += 16;
+    h += 16;
+  } while (run < end);
+}
 
-  accB += <usize>count << 4;
-  accC += <usize>count << 4;
-  let g0 = v128.load(g);
-  let g1 = single ? g0 : v128.load(g, 16);
-  let sum0 = v128.load(dA);
-  let sum1 = single ? sum0 : v128.load(dA, 16);
-  let after0 = v128.load(history);
-  let after1 = single ? after0 : v128.load(history, HISTORY);
+/** Back over `count` tokens of one state. All pointers are behind the last token but `g`, the gradient that comes in and goes out, and `sums`, dA. */
+@inline function back(
+  constantB: bool, constantC: bool, count: i32, a: usize, g: usize, sums: usize, e: usize, h: usize,
+  b: usize, bStep: usize, c: usize, cStep: usize, run: usize, accB: usize, accC: usize,
+): void {
+  const factor = v128.load(a);
+  let gradient = v128.load(g);
+  let sum = v128.load(sums);
+  let after = v128.load(h);
   const begin = run - (<usize>count << 4);
   do {
     run -= 16;
-    history -= 16;
+    e -= 16;
+    h -= 16;
     accB -= 16;
     accC -= 16;
     if (!constantB) b -= bStep;
     if (!constantC) c -= cStep;
-    const delta = v128.load(run);
-    const du = v128.load(run, RUN);
     const dy = v128.load(run, 3 * RUN);
-    let s = v128.load(run, 4 * RUN);
-    let r = v128.load(run, 5 * RUN);
-
-    g0 = madd(dy, coefficient(constantC, c, false), g0);
-    v128.store(accC, madd(dy, after0, v128.load(accC)));
-    v128.store(accB, madd(g0, du, v128.load(accB)));
-    s = madd(g0, coefficient(constantB, b, false), s);
-    g0 = f32x4.mul(g0, v128.load(history, 2 * HISTORY));
-    after0 = v128.load(history);
-    const w0 = f32x4.mul(g0, after0);
-    sum0 = madd(w0, delta, sum0);
-    r = madd(w0, a0, r);
-    if (!single) {
-      g1 = madd(dy, coefficient(constantC, c, true), g1);
-      v128.store(accC, madd(dy, after1, v128.load(accC, RUN)), RUN);
-      v128.store(accB, madd(g1, du, v128.load(accB, RUN)), RUN);
-      s = madd(g1, coefficient(constantB, b, true), s);
-      g1 = f32x4.mul(g1, v128.load(history, 3 * HISTORY));
-      after1 = v128.load(history, HISTORY);
-      const w1 = f32x4.mul(g1, after1);
-      sum1 = madd(w1, delta, sum1);
-      r = madd(w1, a1, r);
-    }
-    v128.store(run, s, 4 * RUN);
-    v128.store(run, r, 5 * RUN);
+    gradient = madd(dy, coefficient(constantC, c, false), gradient);
+    v128.store(accC, madd(dy, after, v128.load(accC)));
+    v128.store(accB, madd(gradient, v128.load(run, RUN), v128.load(accB)));
+    v128.store(run, madd(gradient, coefficient(constantB, b, false), v128.load(run, 4 * RUN)), 4 * RUN);
+    gradient = f32x4.mul(gradient, v128.load(e));
+    after = v128.load(h);
+    const w = f32x4.mul(gradient, after);
+    sum = madd(w, v128.load(run), sum);
+    v128.store(run, madd(w, factor, v128.load(run, 5 * RUN)), 5 * RUN);
   } while (run > begin);
-  v128.store(g, g0);
-  v128.store(dA, sum0);
-  if (!single) {
-    v128.store(g, g1, 16);
-    v128.store(dA, sum1, 16);
-  }
+  v128.store(g, gradient);
+  v128.store(sums, sum);
 }
 
-function backTwo(
-  count: i32, a: usize, h: usize, g: usize, dA: usize, b: usize, bStep: usize, c: usize, cStep: usize, run: usize,
-  accB: usize, accC: usize, history: usize,
+/** One state of four channels over a run of tokens, forth and back. `e` its decays, `h` its start state and room for the others. */
+export function forthAndBack(
+  count: i32, a: usize, g: usize, sums: usize, e: usize, h: usize,
+  b: usize, bStep: usize, c: usize, cStep: usize, run: usize, accB: usize, accC: usize,
 ): void {
-  back(false, false, false, count, a, h, g, dA, b, bStep, c, cStep, run, accB, accC, history);
+  const behind = <usize>count << 4;
+  forth(false, false, count, e, h, b, bStep, c, cStep, run);
+  back(
+    false, false, count, a, g, sums, e + behind, h + behind, b + <usize>count * bStep, bStep, c + <usize>count * cStep, cStep,
+    run + behind, accB + behind, accC + behind,
+  );
 }
-function backTwoConstant(
-  count: i32, a: usize, h: usize, g: usize, dA: usize, b: usize, bStep: usize, c: usize, cStep: usize, run: usize,
-  accB: usize, accC: usize, history: usize,
+
+/** The same with B or C (a step of zero) or both constant. */
+export function forthAndBackConstant(
+  count: i32, a: usize, g: usize, sums: usize, e: usize, h: usize,
+  b: usize, bStep: usize, c: usize, cStep: usize, run: usize, accB: usize, accC: usize,
 ): void {
-  if (bStep) back(false, false, true, count, a, h, g, dA, b, bStep, c, 0, run, accB, accC, history);
-  else if (cStep) back(false, true, false, count, a, h, g, dA, b, 0, c, cStep, run, accB, accC, history);
-  else back(false, true, true, count, a, h, g, dA, b, 0, c, 0, run, accB, accC, history);
-}
-function backOne(
-  count: i32, a: usize, h: usize, g: usize, dA: usize, b: usize, bStep: usize, c: usize, cStep: usize, run: usize,
-  accB: usize, accC: usize, history: usize,
-): void {
+  const behind = <usize>count << 4;
+  const bEnd = b + <usize>count * bStep;
+  const cEnd = c + <usize>count * cStep;
+  const end = run + behind;
   if (bStep) {
-    if (cStep) back(true, false, false, count, a, h, g, dA, b, bStep, c, cStep, run, accB, accC, history);
-    else back(true, false, true, count, a, h, g, dA, b, bStep, c, 0, run, accB, accC, history);
-  } else if (cStep) back(true, true, false, count, a, h, g, dA, b, 0, c, cStep, run, accB, accC, history);
-  else back(true, true, true, count, a, h, g, dA, b, 0, c, 0, run, accB, accC, history);
+    forth(false, true, count, e, h, b, bStep, c, 0, run);
+    back(false, true, count, a, g, sums, e + behind, h + behind, bEnd, bStep, c, 0, end, accB + behind, accC + behind);
+  } else if (cStep) {
+    forth(true, false, count, e, h, b, 0, c, cStep, run);
+    back(true, false, count, a, g, sums, e + behind, h + behind, b, 0, cEnd, cStep, end, accB + behind, accC + behind);
+  } else {
+    forth(true, true, count, e, h, b, 0, c, 0, run);
+    back(true, true, count, a, g, sums, e + behind, h + behind, b, 0, c, 0, end, accB + behind, accC + behind);
+  }
 }
 
 /** Whether token t starts a sequence inside the row. */
@@ -238,10 +180,13 @@ export function scanBackward(piece: i32, scratch: usize): void {
   const cHere = cGroups
     ? ptr(4) + <usize>batch * length * cStep + (<usize>(first / (d / cGroups)) * states << 2) : 0;
 
-  // Scratch: runs of four groups, history, dB and dC of a block, then for each group A, h, g, dA, B, C, dB, dC, dD, ddeltaBias, then states at blocks.
+  // Scratch: runs of four groups, one state's decays and states, the groups' largest Δ, dB and dC of a block, then for each
+  // group A, h, g, dA, B, C, dB, dC, dD, ddeltaBias, then the states at the blocks' starts.
   const runs = scratch;
-  const history = runs + 4 * RUNS * RUN;
-  const accB = history + 4 * HISTORY;
+  const decayed = runs + 4 * RUNS * RUN;
+  const history = decayed + HISTORY;
+  const largest = history + HISTORY;
+  const accB = largest + 64;
   const accC = accB + <usize>states * RUN;
   const own = accC + <usize>states * RUN;
   const ownSize = vectors * 8 + 32;
@@ -271,8 +216,10 @@ export function scanBackward(piece: i32, scratch: usize): void {
       const bias = ptr(7) ? loadPart(ptr(7) + (first + (g << 2) << 2), count) : f32x4.splat(0);
       let row = (<usize>batch * length + t0) * stride + (first + (g << 2) << 2);
       let run = runs;
+      v128.store(largest, f32x4.splat(0));
       for (let t = t0; t < t1; t++) {
         const delta = stepSize(loadPart(ptr(1) + row, count), bias, softplus);
+        bound(largest, delta);
         v128.store(run, delta);
         v128.store(run, f32x4.mul(delta, loadPart(ptr(0) + row, count)), RUN);
         row += stride;
@@ -282,17 +229,12 @@ export function scanBackward(piece: i32, scratch: usize): void {
         const stop = endOf(seq, t, t1);
         if (starts(seq, t)) memory.fill(at + vectors, 0, vectors);
         let b = bGroups ? bHere + <usize>t * bStep : at + 4 * vectors;
-        const bNext: usize = bGroups ? 4 : 16;
         run = runs + (<usize>(t - t0) << 4);
-        let n = 0;
-        for (; n + 2 <= states; n += 2) {
-          const v = at + (<usize>n << 4);
-          if (bGroups) stateTwo(stop - t, v, v + vectors, b, bStep, run);
-          else stateTwoB(stop - t, v, v + vectors, b, run);
-          b += 2 * bNext;
+        for (let v = at, end = at + vectors; v < end; v += 16) {
+          decays(stop - t, v, v128.load(largest), run, decayed);
+          stateOnly(stop - t, decayed, v + vectors, b, bStep, run);
+          b += bGroups ? 4 : 16;
         }
-        const v = at + (<usize>n << 4);
-        if (n < states) stateOne(stop - t, v, v + vectors, b, bStep, run);
         t = stop;
       }
     }
@@ -307,6 +249,7 @@ export function scanBackward(piece: i32, scratch: usize): void {
     for (let g4 = 0; g4 < groups; g4 += 4) {
       const gEnd = min(groups, g4 + 4);
       let row = (<usize>batch * length + t0) * stride + (first << 2);
+      memory.fill(largest, 0, 64);
       for (let t = t0; t < t1; t++) {
         let run = runs + (<usize>(t - t0) << 4);
         for (let g = g4; g < gEnd; g++) {
@@ -317,16 +260,17 @@ export function scanBackward(piece: i32, scratch: usize): void {
           let slope = one();
           if (softplus) {
             // softplus and its slope, the sigmoid, from one exponential.
-            const w = exp4(f32x4.neg(f32x4.abs(delta)));
+            const w = expNegative4(negativeAbs(delta));
             const inverse = f32x4.div(one(), f32x4.add(one(), w));
             slope = f32x4.mul(v128.bitselect(w, one(), f32x4.lt(delta, f32x4.splat(0))), inverse);
-            delta = f32x4.add(f32x4.max(delta, f32x4.splat(0)), log1p4(w));
+            delta = f32x4.add(f32x4.pmax(delta, f32x4.splat(0)), log1p4(w));
           }
           let dy = loadPart(ptr(10) + at, count);
           if (ptr(6)) {
             const z = loadPart(ptr(6) + at, count);
             dy = f32x4.mul(dy, f32x4.mul(z, sigmoid4(z)));
           }
+          bound(largest + (g - g4 << 4), delta);
           v128.store(run, delta);
           v128.store(run, f32x4.mul(delta, loadPart(ptr(0) + at, count)), RUN);
           v128.store(run, f32x4.splat(0), 2 * RUN);
@@ -345,33 +289,31 @@ export function scanBackward(piece: i32, scratch: usize): void {
           const at = own + <usize>g * ownSize;
           const keptHere = kept + (<usize>block * groups + g) * vectors;
           if (t < length && starts(seq, t)) memory.fill(at + 2 * vectors, 0, vectors);
-          if (starts(seq, start)) memory.fill(at + vectors, 0, vectors);
-          else memory.copy(at + vectors, keptHere, vectors);
           const token = <usize>(start - t0) << 4;
           const run = runs + <usize>(g - g4) * RUNS * RUN + token;
+          const count = t - start;
           let b = bGroups ? bHere + <usize>start * bStep : at + 4 * vectors;
           let c = cGroups ? cHere + <usize>start * cStep : at + 5 * vectors;
-          const bNext: usize = bGroups ? 4 : 16;
-          const cNext: usize = cGroups ? 4 : 16;
           // Where B or C is constant each channel has its own sums, over this block, added to the row's below.
-          const toB = accB + token;
-          const toC = accC + token;
-          let n = 0;
-          for (; n + 2 <= states; n += 2) {
-            const v = at + (<usize>n << 4);
-            const acc = <usize>n * RUN;
+          let toB = accB + token;
+          let toC = accC + token;
+          for (let n: usize = 0; n < vectors; n += 16) {
+            const v = at + n;
+            v128.store(history, starts(seq, start) ? f32x4.splat(0) : v128.load(keptHere + n));
+            decays(count, v, v128.load(largest + (g - g4 << 4)), run, decayed);
             if (bStep && cStep) {
-              backTwo(t - start, v, v + vectors, v + 2 * vectors, v + 3 * vectors, b, bStep, c, cStep, run, toB + acc, toC + acc, history);
+              forthAndBack(
+                count, v, v + 2 * vectors, v + 3 * vectors, decayed, history, b, bStep, c, cStep, run, toB, toC,
+              );
             } else {
-              backTwoConstant(t - start, v, v + vectors, v + 2 * vectors, v + 3 * vectors, b, bStep, c, cStep, run, toB + acc, toC + acc, history);
+              forthAndBackConstant(
+                count, v, v + 2 * vectors, v + 3 * vectors, decayed, history, b, bStep, c, cStep, run, toB, toC,
+              );
             }
-            b += 2 * bNext;
-            c += 2 * cNext;
-          }
-          if (n < states) {
-            const v = at + (<usize>n << 4);
-            const acc = <usize>n * RUN;
-            backOne(t - start, v, v + vectors, v + 2 * vectors, v + 3 * vectors, b, bStep, c, cStep, run, toB + acc, toC + acc, history);
+            b += bGroups ? 4 : 16;
+            c += cGroups ? 4 : 16;
+            toB += RUN;
+            toC += RUN;
           }
           if (!bStep) takeRuns(accB, states, t - start, token, at + 6 * vectors);
           if (!cStep) takeRuns(accC, states, t - start, token, at + 7 * vectors);

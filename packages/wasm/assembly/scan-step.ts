@@ -3,12 +3,24 @@
  * channels go together, so that softplus, the sums over states and the gate are vectors too.
  */
 import { int, ptr } from './args';
-import { decay, stepSize } from './scan';
+import { stepSize } from './scan';
 import {
   exp2Constant, exp2High, exp2Low, loadPart, madd, magic, min, one, sigmoid4, storePart, sums,
 } from './simd';
 
 const CHANNELS: i32 = 16;
+
+/** exp(Δ A) = 2^t, t = Δ A log2 e: saturated below 2^-126 and above the floats, NaN for NaN. */
+@inline function decay(
+  t: v128, low: v128, high: v128, shift: v128,
+  k1: v128, k2: v128, k3: v128, k4: v128, k5: v128, unit: v128,
+): v128 {
+  const inside = f32x4.pmin(f32x4.pmax(t, low), high);
+  const r = f32x4.add(inside, shift);
+  const f = f32x4.sub(inside, f32x4.sub(r, shift));
+  const p = madd(madd(madd(madd(madd(k5, f, k4), f, k3), f, k2), f, k1), f, unit);
+  return i32x4.add(p, i32x4.shl(r, 23));
+}
 
 /**
  * 0 u, 1 delta, 2 A, 3 B, 4 C, 5 D or 0, 6 z or 0, 7 deltaBias or 0, 8 state, 10 y, 13 D, 14 N, 15 groups of B (0: constant), 16 groups of C,

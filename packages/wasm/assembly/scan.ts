@@ -2,17 +2,17 @@
  * Selective scan with real A: h_t = exp(Δ_t A) h_{t-1} + Δ_t B_t u_t, y_t = C_t h_t, then D u and the gate.
  *
  * Four channels are the four lanes. A piece is a block of 16 channels (a cache line of every token) of one row of the batch,
- * BLOCK_T tokens at a time: first Δ (bias, softplus) and Δ u of the block are computed into scratch memory, where each
- * four channels' numbers lie together; then, two states at a time, the recurrence runs over the block with h, A and the
- * constants in registers, adding C h to y in scratch memory; last, y goes out with D u and the gate. Everything that the inner loop
- * touches (12 KB) and the block's B and C (8 KB, shared by all channels) stay in L1.
+ * BLOCK_T tokens at a time. First Δ (bias, softplus) and Δ u of the block are computed into scratch memory, where each four
+ * channels' numbers lie together; then, two states at a time, the decays exp(Δ A) of the block, which depend on nothing, and
+ * the recurrence over them, which adds C h to y; last, y goes out with D u and the gate. What the inner loops touch (14 KB)
+ * and the block's B and C (8 KB, shared by all channels) stay in L1.
  *
- * Cost a state and token of four channels: 9 multiply-adds or multiplications, 4.5 cycles on two pipes; the other
- * instructions run beside them. exp is 2^(Δ A log2 e) with log2 e folded into A once.
+ * Cost of a state and token of four channels: 8 multiply-adds or additions for the decay, 3 for the recurrence. exp is
+ * 2^(Δ A log2 e), with log2 e folded into A once.
  */
 import { int, ptr } from './args';
 import {
-  exp2Constant, exp2High, exp2Low, loadPart, madd, magic, min, one, sigmoid4, softplus4, storePart,
+  exp2Constant, loadPart, madd, magic, min, one, sigmoid4, softplus4, storePart,
 } from './simd';
 
 /** Channels of a piece, four to a group. */
@@ -20,11 +20,18 @@ export const CHANNELS: i32 = 16;
 export const BLOCK_T: i32 = 64;
 /** Bytes of one array [BLOCK_T] of vectors. */
 export const RUN: usize = 1024;
+/** Room for one state's decays (or states) over a block: a vector more than a run, since they are computed in pairs. */
+export const HISTORY: usize = 1024 + 64;
 
 /** Δ of four channels: bias and softplus. */
 @inline export function stepSize(delta: v128, bias: v128, softplus: bool): v128 {
   const raw = f32x4.add(delta, bias);
   return softplus ? softplus4(raw) : raw;
+}
+
+/** Keeps the largest |Δ| of each lane; a NaN, whose bits are the largest of all, stays. */
+@inline export function bound(largest: usize, delta: v128): void {
+  v128.store(largest, i32x4.max_u(v128.load(largest), f32x4.abs(delta)));
 }
 
 /** One state's row of four channels, [D, N] -> lanes; `count` channels, zero for the rest. */
@@ -56,100 +63,143 @@ export function scaleA(a: usize, states: i32): void {
   }
 }
 
-/** exp(Δ A) = 2^t, t = Δ A log2 e, with the constants in registers. */
-@inline export function decay(
-  t: v128, low: v128, high: v128, shift: v128,
-  k1: v128, k2: v128, k3: v128, k4: v128, k5: v128, unit: v128,
+/** exp(Δ A) = 2^t for t = Δ A log2 e within [-126, 126]; t itself is never computed where multiply-adds are fused. */
+@inline function decay(
+  delta: v128, a: v128, shift: v128, k1: v128, k2: v128, k3: v128, k4: v128, k5: v128, unit: v128,
 ): v128 {
-  const inside = f32x4.pmin(f32x4.pmax(t, low), high);
-  const r = f32x4.add(inside, shift);
-  const f = f32x4.sub(inside, f32x4.sub(r, shift));
+  let r: v128;
+  let f: v128;
+  if (ASC_FEATURE_RELAXED_SIMD) {
+    r = madd(delta, a, shift);
+    f = madd(delta, a, f32x4.sub(shift, r));
+  } else {
+    const t = f32x4.mul(delta, a);
+    r = f32x4.add(t, shift);
+    f = f32x4.sub(t, f32x4.sub(r, shift));
+  }
   const p = madd(madd(madd(madd(madd(k5, f, k4), f, k3), f, k2), f, k1), f, unit);
   return i32x4.add(p, i32x4.shl(r, 23));
 }
 
-/** A state's number for four channels: one for each where constant, else one for all. */
+/**
+ * exp(Δ_t A) of one state for `count` tokens, and one more if that is odd. `largest`: bounds |Δ| in each lane, NaN if one is.
+ *
+ * On Zen, additions and multiply-adds share what they read registers through: it is their sum that counts, two a cycle. So
+ * what lies outside the range of `decay` is only looked for where the bound says that there may be something.
+ */
+export function decays(count: i32, a: usize, largest: v128, run: usize, out: usize): void {
+  const shift = magic(), unit = one();
+  const k1 = exp2Constant(1), k2 = exp2Constant(2), k3 = exp2Constant(3), k4 = exp2Constant(4), k5 = exp2Constant(5);
+  const factor = v128.load(a);
+  const end = out + (<usize>count << 4);
+  if (i32x4.all_true(f32x4.le(f32x4.mul(largest, f32x4.abs(factor)), f32x4.splat(126)))) {
+    do {
+      const e0 = decay(v128.load(run), factor, shift, k1, k2, k3, k4, k5, unit);
+      const e1 = decay(v128.load(run, 16), factor, shift, k1, k2, k3, k4, k5, unit);
+      v128.store(out, e0);
+      v128.store(out, e1, 16);
+      run += 32;
+      out += 32;
+    } while (out < end);
+    return;
+  }
+  const low = f32x4.splat(-126), high = f32x4.splat(126), infinity = f32x4.splat(Infinity);
+  do {
+    const delta = v128.load(run);
+    const t = f32x4.mul(delta, factor);
+    let e = decay(delta, factor, shift, k1, k2, k3, k4, k5, unit);
+    e = v128.andnot(e, f32x4.lt(t, low));
+    e = v128.bitselect(infinity, e, f32x4.gt(t, high));
+    v128.store(out, v128.bitselect(t, e, f32x4.ne(t, t)));
+    run += 16;
+    out += 16;
+  } while (out < end);
+}
+
+/** A state's number for four channels: one for each where constant, else one for all. `second`: the next state's. */
 @inline export function coefficient(constant: bool, at: usize, second: bool): v128 {
   if (constant) return second ? v128.load(at, 16) : v128.load(at);
   return second ? v128.load32_splat(at, 4) : v128.load32_splat(at);
 }
 
 /**
- * `count` tokens of two states (one, if `single`) of four channels. `b` and `c` advance by `bStep` and `cStep` bytes a token
- * where they vary; constant, they hold four channels' numbers for each state.
+ * `count` tokens of two states (one, if `single`) of four channels, with the decays at hand, HISTORY apart. `b` and `c` advance by
+ * `bStep` and `cStep` bytes a token where they vary; constant, they hold four channels' numbers for each state.
+ *
+ * Two, not four: V8 puts all loads of a loop first, and with more than fifteen numbers at hand it spills a state, whose way through
+ * memory is then what each token waits for.
  */
 @inline function advance(
   single: bool, constantB: bool, constantC: bool,
-  count: i32, a: usize, h: usize, b: usize, bStep: usize, c: usize, cStep: usize, run: usize,
+  count: i32, e: usize, h: usize, b: usize, bStep: usize, c: usize, cStep: usize, run: usize,
 ): void {
-  const shift = magic(), low = exp2Low(), high = exp2High(), unit = one();
-  const k1 = exp2Constant(1), k2 = exp2Constant(2), k3 = exp2Constant(3), k4 = exp2Constant(4), k5 = exp2Constant(5);
-  const a0 = v128.load(a);
-  const a1 = single ? a0 : v128.load(a, 16);
   let h0 = v128.load(h);
   let h1 = single ? h0 : v128.load(h, 16);
   const end = run + (<usize>count << 4);
   do {
-    const delta = v128.load(run);
     const du = v128.load(run, RUN);
     let y = v128.load(run, 2 * RUN);
-    const e0 = decay(f32x4.mul(delta, a0), low, high, shift, k1, k2, k3, k4, k5, unit);
-    h0 = madd(e0, h0, f32x4.mul(du, coefficient(constantB, b, false)));
+    h0 = madd(v128.load(e), h0, f32x4.mul(du, coefficient(constantB, b, false)));
     y = madd(h0, coefficient(constantC, c, false), y);
     if (!single) {
-      const e1 = decay(f32x4.mul(delta, a1), low, high, shift, k1, k2, k3, k4, k5, unit);
-      h1 = madd(e1, h1, f32x4.mul(du, coefficient(constantB, b, true)));
+      h1 = madd(v128.load(e, HISTORY), h1, f32x4.mul(du, coefficient(constantB, b, true)));
       y = madd(h1, coefficient(constantC, c, true), y);
     }
     v128.store(run, y, 2 * RUN);
     if (!constantB) b += bStep;
     if (!constantC) c += cStep;
     run += 16;
+    e += 16;
   } while (run < end);
   v128.store(h, h0);
   if (!single) v128.store(h, h1, 16);
 }
 
-function advanceTwo(count: i32, a: usize, h: usize, b: usize, bStep: usize, c: usize, cStep: usize, run: usize): void {
-  advance(false, false, false, count, a, h, b, bStep, c, cStep, run);
+export function advanceTwo(
+  count: i32, e: usize, h: usize, b: usize, bStep: usize, c: usize, cStep: usize, run: usize,
+): void {
+  advance(false, false, false, count, e, h, b, bStep, c, cStep, run);
 }
-function advanceTwoB(count: i32, a: usize, h: usize, b: usize, c: usize, cStep: usize, run: usize): void {
-  advance(false, true, false, count, a, h, b, 0, c, cStep, run);
+export function advanceTwoConstant(
+  count: i32, e: usize, h: usize, b: usize, bStep: usize, c: usize, cStep: usize, run: usize,
+): void {
+  if (bStep) advance(false, false, true, count, e, h, b, bStep, c, 0, run);
+  else if (cStep) advance(false, true, false, count, e, h, b, 0, c, cStep, run);
+  else advance(false, true, true, count, e, h, b, 0, c, 0, run);
 }
-function advanceTwoC(count: i32, a: usize, h: usize, b: usize, bStep: usize, c: usize, run: usize): void {
-  advance(false, false, true, count, a, h, b, bStep, c, 0, run);
-}
-function advanceTwoBC(count: i32, a: usize, h: usize, b: usize, c: usize, run: usize): void {
-  advance(false, true, true, count, a, h, b, 0, c, 0, run);
-}
-function advanceOne(count: i32, a: usize, h: usize, b: usize, bStep: usize, c: usize, cStep: usize, run: usize): void {
+export function advanceOne(
+  count: i32, e: usize, h: usize, b: usize, bStep: usize, c: usize, cStep: usize, run: usize,
+): void {
   if (bStep) {
-    if (cStep) advance(true, false, false, count, a, h, b, bStep, c, cStep, run);
-    else advance(true, false, true, count, a, h, b, bStep, c, 0, run);
-  } else if (cStep) advance(true, true, false, count, a, h, b, 0, c, cStep, run);
-  else advance(true, true, true, count, a, h, b, 0, c, 0, run);
+    if (cStep) advance(true, false, false, count, e, h, b, bStep, c, cStep, run);
+    else advance(true, false, true, count, e, h, b, bStep, c, 0, run);
+  } else if (cStep) advance(true, true, false, count, e, h, b, 0, c, cStep, run);
+  else advance(true, true, true, count, e, h, b, 0, c, 0, run);
 }
 
-/** All states of four channels over `count` tokens. A step of zero says that B or C is constant. */
+/** All states of four channels over `count` tokens. A step of zero says that B or C is constant. `e`: room for two HISTORY. */
 function advanceAll(
-  states: i32, count: i32, a: usize, h: usize, b: usize, bStep: usize, c: usize, cStep: usize, run: usize,
+  states: i32, count: i32, a: usize, largest: v128, e: usize, h: usize, b: usize, bStep: usize, c: usize, cStep: usize,
+  run: usize,
 ): void {
   // Bytes from one state's B to the next one's.
   const bNext: usize = bStep ? 4 : 16;
   const cNext: usize = cStep ? 4 : 16;
   let n = 0;
   for (; n + 2 <= states; n += 2) {
-    if (bStep) {
-      if (cStep) advanceTwo(count, a, h, b, bStep, c, cStep, run);
-      else advanceTwoC(count, a, h, b, bStep, c, run);
-    } else if (cStep) advanceTwoB(count, a, h, b, c, cStep, run);
-    else advanceTwoBC(count, a, h, b, c, run);
+    decays(count, a, largest, run, e);
+    decays(count, a + 16, largest, run, e + HISTORY);
+    if (bStep && cStep) advanceTwo(count, e, h, b, bStep, c, cStep, run);
+    else advanceTwoConstant(count, e, h, b, bStep, c, cStep, run);
     a += 32;
     h += 32;
     b += 2 * bNext;
     c += 2 * cNext;
   }
-  if (n < states) advanceOne(count, a, h, b, bStep, c, cStep, run);
+  if (n < states) {
+    decays(count, a, largest, run, e);
+    advanceOne(count, e, h, b, bStep, c, cStep, run);
+  }
 }
 
 /**
@@ -174,6 +224,8 @@ export function scan(piece: i32, scratch: usize): void {
   const cGroups = int(16);
   const bStep = <usize>bGroups * states << 2;
   const cStep = <usize>cGroups * states << 2;
+  const largest = scratch + <usize>groups * perGroup;
+  const decayed = largest + CHANNELS * 4;
 
   for (let g = 0; g < groups; g++) {
     const at = scratch + <usize>g * perGroup + 3 * RUN;
@@ -191,6 +243,7 @@ export function scan(piece: i32, scratch: usize): void {
   for (let t0 = 0; t0 < length; t0 += BLOCK_T) {
     const t1 = min(length, t0 + BLOCK_T);
     let row = (<usize>batch * length + t0) * stride + (first << 2);
+    memory.fill(largest, 0, CHANNELS * 4);
     for (let t = t0; t < t1; t++) {
       let run = scratch + (<usize>(t - t0) << 4);
       for (let g = 0; g < groups; g++) {
@@ -198,6 +251,7 @@ export function scan(piece: i32, scratch: usize): void {
         const count = channels - (g << 2);
         const bias = ptr(7) ? loadPart(ptr(7) + (first + (g << 2) << 2), count) : f32x4.splat(0);
         const delta = stepSize(loadPart(ptr(1) + at, count), bias, softplus);
+        bound(largest + (g << 4), delta);
         v128.store(run, delta);
         v128.store(run, f32x4.mul(delta, loadPart(ptr(0) + at, count)), RUN);
         v128.store(run, f32x4.splat(0), 2 * RUN);
@@ -221,7 +275,7 @@ export function scan(piece: i32, scratch: usize): void {
         const channel = first + (g << 2);
         const b = bGroups ? ptr(3) + token * bStep + (<usize>(channel / (d / bGroups)) * states << 2) : h + vectors;
         const c = cGroups ? ptr(4) + token * cStep + (<usize>(channel / (d / cGroups)) * states << 2) : h + 2 * vectors;
-        advanceAll(states, stop - t, a, h, b, bStep, c, cStep, at + (<usize>(t - t0) << 4));
+        advanceAll(states, stop - t, a, v128.load(largest + (g << 4)), decayed, h, b, bStep, c, cStep, at + (<usize>(t - t0) << 4));
       }
       t = stop;
     }

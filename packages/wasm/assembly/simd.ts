@@ -40,12 +40,9 @@ import { CONSTANTS } from '../src/layout';
 @inline export function exp2Constant(k: i32): v128 {
   return at(3 + k);
 }
-@inline export function half(): v128 {
-  return at(19);
-}
 /** 2^112, which makes a half's bits, moved to where a float's are, the half's value. */
 @inline export function halfScale(): v128 {
-  return at(25);
+  return at(24);
 }
 
 function put(index: i32, value: f32): void {
@@ -64,62 +61,72 @@ export function initConstants(): void {
   put(6, 0.05550733581185341);
   put(7, 0.009671512991189957);
   put(8, 0.001326472731307149);
-  // exp: e^f = 1 + f + f^2 (k2 + f (k3 + ...)) on [-ln2/2, ln2/2]; relative error 3.2e-9.
+  // exp: e^f = 1 + f (k1 + f (k2 + ...)) on [-ln2/2, ln2/2]; relative error 9.2e-8.
   put(9, -87.33654);
   put(10, 88.72283);
   put(11, 1.4426950408889634);
   // ln 2 in two parts, the first with few enough bits that n * ln2 is exact.
   put(12, 0.693359375);
   put(13, -2.12194440e-4);
-  put(14, 0.4999999403953552);
-  put(15, 0.1666651964187622);
-  put(16, 0.04166840761899948);
-  put(17, 0.008368914015591145);
-  put(18, 0.0013814191333949566);
-  put(19, 0.5);
+  put(14, 0.9999997019767761);
+  put(15, 0.4999914765357971);
+  put(16, 0.1666763871908188);
+  put(17, 0.04189819470047951);
+  put(18, 0.008290265686810017);
   // log1p(w) = 2 s (1 + s^2 (k1 + s^2 (k2 + ...))), s = w / (2 + w), for w in [0, 1]; relative error 4.5e-9.
-  put(20, 2);
-  put(21, 0.3333320915699005);
-  put(22, 0.2001076340675354);
-  put(23, 0.14000898599624634);
-  put(24, 0.1400601714849472);
-  put(25, 5.192296858534828e33);
+  put(19, 2);
+  put(20, 0.3333320915699005);
+  put(21, 0.2001076340675354);
+  put(22, 0.14000898599624634);
+  put(23, 0.1400601714849472);
+  put(24, 5.192296858534828e33);
+  put(25, -0.0);
 }
 
-/** e^x, error under 2 ulp on [-87.3, 88.7]; saturates outside; NaN stays NaN. */
-@inline export function exp4(x: v128): v128 {
-  x = f32x4.pmin(f32x4.pmax(x, at(9)), at(10));
+@inline function expInside(x: v128): v128 {
   const rounded = madd(x, at(11), magic());
   const n = f32x4.sub(rounded, magic());
   let f = nmadd(n, at(12), x);
   f = nmadd(n, at(13), f);
-  let q = madd(at(18), f, at(17));
-  q = madd(q, f, at(16));
-  q = madd(q, f, at(15));
-  q = madd(q, f, at(14));
-  const p = f32x4.add(madd(f32x4.mul(f, f), q, f), one());
+  const p = madd(madd(madd(madd(madd(at(18), f, at(17)), f, at(16)), f, at(15)), f, at(14)), f, one());
   return i32x4.add(p, i32x4.shl(rounded, 23));
+}
+
+/** e^x, error under 2 ulp on [-87.3, 88.7]; saturates outside; NaN stays NaN. */
+@inline export function exp4(x: v128): v128 {
+  return expInside(f32x4.pmin(f32x4.pmax(x, at(9)), at(10)));
+}
+
+/** e^x for x <= 0. */
+@inline export function expNegative4(x: v128): v128 {
+  return expInside(f32x4.pmax(x, at(9)));
+}
+
+/** -|x| */
+@inline export function negativeAbs(x: v128): v128 {
+  return v128.or(x, at(25));
+}
+
+@inline function negative(x: v128): v128 {
+  return v128.xor(x, at(25));
 }
 
 /** log(1 + w) for w in [0, 1]. */
 @inline export function log1p4(w: v128): v128 {
-  const s = f32x4.div(w, f32x4.add(w, at(20)));
+  const s = f32x4.div(w, f32x4.add(w, at(19)));
   const s2 = f32x4.mul(s, s);
-  let q = madd(at(24), s2, at(23));
-  q = madd(q, s2, at(22));
-  q = madd(q, s2, at(21));
+  const q = madd(madd(madd(at(23), s2, at(22)), s2, at(21)), s2, at(20));
   const twice = f32x4.add(s, s);
   return madd(f32x4.mul(twice, s2), q, twice);
 }
 
 /** log(1 + e^x) = max(x, 0) + log1p(e^-|x|); above 20 that is x to the last bit. */
 @inline export function softplus4(x: v128): v128 {
-  const w = exp4(f32x4.neg(f32x4.abs(x)));
-  return f32x4.add(f32x4.max(x, f32x4.splat(0)), log1p4(w));
+  return f32x4.add(f32x4.pmax(x, f32x4.splat(0)), log1p4(expNegative4(negativeAbs(x))));
 }
 
 @inline export function sigmoid4(x: v128): v128 {
-  return f32x4.div(one(), f32x4.add(one(), exp4(f32x4.neg(x))));
+  return f32x4.div(one(), f32x4.add(one(), exp4(negative(x))));
 }
 
 /** Four vectors to four vectors of lanes: [r][c] -> [c][r], stored at `out`, 16 bytes apart by `stride`. */
@@ -149,21 +156,25 @@ export function initConstants(): void {
   return f32x4.extract_lane(pair, 0) + f32x4.extract_lane(pair, 1);
 }
 
-/** The first `count` (1 to 4) floats at `address`; the other lanes are zero. */
-export function loadPart(address: usize, count: i32): v128 {
-  if (count >= 4) return v128.load(address);
+/** The first `count` (at least 1, 4 if more) floats at `address`; the other lanes are zero. */
+@inline export function loadPart(address: usize, count: i32): v128 {
+  return count >= 4 ? v128.load(address) : loadFew(address, count);
+}
+
+function loadFew(address: usize, count: i32): v128 {
   let v = v128.load32_zero(address);
   if (count > 1) v = v128.load_lane<f32>(address, v, 1, 4);
   if (count > 2) v = v128.load_lane<f32>(address, v, 2, 8);
   return v;
 }
 
-/** Stores the first `count` (1 to 4) lanes. */
-export function storePart(address: usize, v: v128, count: i32): void {
-  if (count >= 4) {
-    v128.store(address, v);
-    return;
-  }
+/** Stores the first `count` lanes, likewise. */
+@inline export function storePart(address: usize, v: v128, count: i32): void {
+  if (count >= 4) v128.store(address, v);
+  else storeFew(address, v, count);
+}
+
+function storeFew(address: usize, v: v128, count: i32): void {
   v128.store_lane<f32>(address, v, 0);
   if (count > 1) v128.store_lane<f32>(address, v, 1, 4);
   if (count > 2) v128.store_lane<f32>(address, v, 2, 8);

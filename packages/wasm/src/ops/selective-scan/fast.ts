@@ -18,8 +18,9 @@ import { copyRuns } from '../split-concat.js';
 const CHANNELS = 16;
 const CHANNELS_BACKWARD = 64;
 const BLOCK_T = 64;
-/** Bytes of BLOCK_T vectors. */
+/** Bytes of BLOCK_T vectors, and of one state's numbers over a block. */
 const RUN = 16 * BLOCK_T;
+const HISTORY = RUN + 64;
 
 export interface FastScanInputs extends Omit<SelectiveScanInputs, 'initialState' | 'seqIdx'> {
   readonly initialState?: Tensor | undefined;
@@ -79,7 +80,7 @@ export function scan(
     pieces: batch * ceilDiv(channels, CHANNELS),
     ints: argumentsOf(inputs, dims, y.address, lastState.address),
     work: batch * length * channels * stateSize * 4,
-    scratch: (CHANNELS / 4) * (3 * RUN + 4 * 16 * stateSize),
+    scratch: (CHANNELS / 4) * (3 * RUN + 4 * 16 * stateSize) + 64 + 2 * HISTORY,
   });
   return { y, lastState };
 }
@@ -152,7 +153,8 @@ export function scanBackward(
         work: batch * length * channels * stateSize * 12,
         scratch:
           4 * 7 * RUN +
-          4 * (RUN + 16) +
+          2 * HISTORY +
+          64 +
           2 * stateSize * RUN +
           groupsOfPiece * (8 * 16 * stateSize + 32) +
           ceilDiv(length, BLOCK_T) * groupsOfPiece * 16 * stateSize,
