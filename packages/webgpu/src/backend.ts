@@ -1,18 +1,22 @@
 import {
   type Backend,
+  checkTensors,
   checkUpload,
   checkZeros,
   type DType,
+  isStorageType,
+  MambaError,
   type MemoryUse,
   type OpName,
   type OpNeed,
-  type Ops,
+  sizeOf,
   type Tensor,
   type TensorSource,
 } from '@mamba-ts/backend';
+import { type Capture, capture } from './capture.js';
 import type { Counters, Engine } from './engine.js';
 import { Gpu } from './gpu.js';
-import { OP_NAMES, opsOf } from './ops/index.js';
+import { OP_NAMES, opsOf, type WebgpuOps } from './ops/index.js';
 
 const DTYPES: readonly DType[] = ['f32', 'f16', 'bf16', 'int8', 'i32'];
 
@@ -20,7 +24,7 @@ const DTYPES: readonly DType[] = ['f32', 'f16', 'bf16', 'int8', 'i32'];
 export class WebgpuBackend implements Backend {
   readonly name = 'webgpu';
   readonly description: string;
-  readonly ops: Ops;
+  readonly ops: WebgpuOps;
   readonly #gpu: Gpu;
   readonly #ownsDevice: boolean;
   #disposed = false;
@@ -52,6 +56,44 @@ export class WebgpuBackend implements Backend {
     this.#gpu.engine.errors.check();
     checkZeros(shape, dtype, DTYPES);
     return this.#gpu.zeros(shape, dtype);
+  }
+
+  /**
+   * Overwrites the values of a tensor of this backend, in place: with numbers, or with those of another tensor. How a captured
+   * step gets its inputs: with a tensor the values never leave the GPU.
+   */
+  write(tensor: Tensor, source: TensorSource | Tensor): void {
+    const gpu = this.#gpu;
+    gpu.engine.errors.check();
+    checkTensors('write', [{ tensor, source }], 'webgpu', (one) => gpu.owns(one));
+    const target = gpu.own(tensor);
+    if ('dispose' in source) {
+      const same = source.dtype === tensor.dtype && sizeOf(source.shape) === sizeOf(tensor.shape);
+      if (!same || isStorageType(tensor.dtype)) {
+        throw new MambaError(
+          'SHAPE',
+          `write: a ${source.dtype} tensor [${source.shape.join(', ')}] does not fit a ${tensor.dtype} tensor [${tensor.shape.join(', ')}]`,
+        );
+      }
+      const count = sizeOf(tensor.shape);
+      const whole = [0, count] as const;
+      gpu.ledger.scope(() =>
+        gpu.move(gpu.flat(source), target.loan, { rows: 1, columns: count, from: whole, to: whole }),
+      );
+    } else {
+      checkUpload(source, tensor.shape, tensor.dtype, DTYPES);
+      gpu.write(target, source);
+    }
+  }
+
+  /**
+   * Runs `run` as `scope` does, and keeps what it enqueued: `replay` enqueues it again on the same memory, at a few calls a
+   * kernel. Everything that `run` reads must exist before it; states change in place, other inputs through `write`. Nothing
+   * may be read inside.
+   */
+  capture<T>(run: () => T): Capture<T> {
+    this.#gpu.engine.errors.check();
+    return capture(this.#gpu, run);
   }
 
   supports(op: OpName, { dtype = 'f32', weight = 'f32' }: OpNeed = {}): boolean {

@@ -50,7 +50,11 @@ export async function createWebgpuBackend(options: WebgpuBackendOptions = {}): P
   const { maxStorageBufferBindingSize, maxBufferSize } = device.limits;
   const most = Math.min(maxStorageBufferBindingSize, maxBufferSize, maxBufferBytes);
   if (gpu) instances.set(device, gpu);
-  const engine = new Engine(device, Math.floor(most / 256) * 256, onDispatch);
+  // The feature is older than the number of a subgroup in its workgroup, which the kernels need too.
+  const language = (gpu ?? (globalThis.navigator as Partial<Navigator> | undefined)?.gpu)
+    ?.wgslLanguageFeatures;
+  const subgroups = device.features.has('subgroups') && (language?.has('subgroup_id') ?? false);
+  const engine = new Engine(device, { maxBytes: Math.floor(most / 256) * 256, subgroups, onDispatch });
   return new WebgpuBackend(engine, describe(device, adapter), given === undefined, scanChunk);
 }
 

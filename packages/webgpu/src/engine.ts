@@ -22,6 +22,14 @@ export interface DispatchInfo {
   readonly workgroups: readonly [number, number, number];
 }
 
+export interface EngineOptions {
+  /** Largest buffer. */
+  readonly maxBytes: number;
+  /** Whether kernels may use subgroups, with their numbers. */
+  readonly subgroups: boolean;
+  readonly onDispatch?: ((info: DispatchInfo) => void) | undefined;
+}
+
 export interface Dispatch {
   readonly constants?: Constants;
   readonly snippets?: readonly KernelName[];
@@ -77,11 +85,12 @@ export class Engine {
   readonly errors: DeviceErrors;
   readonly pool: Pool;
   readonly pipelines: Pipelines;
-  readonly subgroups: boolean;
+  /** How a workgroup adds up: put in front of kernels that do. */
+  readonly sumSnippet: KernelName;
   /** Shows every dispatch, for counting and debugging. */
   readonly onDispatch: ((info: DispatchInfo) => void) | undefined;
   /** While set, dispatches are added here too: see `capture`. */
-  recording: { commands: Command[]; held: Set<Loan> } | undefined;
+  recording: { commands: Command[]; pinned: Set<Loan> } | undefined;
 
   #encoder: GPUCommandEncoder | undefined;
   #pass: GPUComputePassEncoder | undefined;
@@ -102,10 +111,10 @@ export class Engine {
   readonly #unwritten: Loan;
   readonly #counts = { dispatches: 0, submits: 0, bindGroups: 0 };
 
-  constructor(device: GPUDevice, maxBytes: number, onDispatch: ((info: DispatchInfo) => void) | undefined) {
+  constructor(device: GPUDevice, { maxBytes, subgroups, onDispatch }: EngineOptions) {
     this.device = device;
     this.onDispatch = onDispatch;
-    this.subgroups = device.features.has('subgroups');
+    this.sumSnippet = subgroups ? 'sum-subgroups' : 'sum-tree';
     this.errors = new DeviceErrors(device);
     this.pool = new Pool(device, this.errors, maxBytes, (loan) => this.#forget(loan));
     this.pipelines = new Pipelines(device);
@@ -131,15 +140,33 @@ export class Engine {
     if (this.recording) {
       this.recording.commands.push(command);
       for (const loan of bind) {
-        if (!loan || this.recording.held.has(loan)) continue;
-        this.recording.held.add(loan);
+        if (!loan || this.recording.pinned.has(loan)) continue;
+        this.recording.pinned.add(loan);
         loan.pins++;
       }
     }
-    this.encode(command);
+    this.#encode(command);
   }
 
-  encode({ pipeline, group, x, y, z }: Command): void {
+  /** Enqueues what was recorded. */
+  replay(commands: readonly Command[], loans: Iterable<Loan>): void {
+    for (const command of commands) this.#encode(command);
+    // After the last: `encode` may have begun another submission.
+    for (const loan of loans) loan.usedIn = this.#submission;
+  }
+
+  /** What `run` enqueues is not part of a recording. */
+  unrecorded(run: () => void): void {
+    const { recording } = this;
+    this.recording = undefined;
+    try {
+      run();
+    } finally {
+      this.recording = recording;
+    }
+  }
+
+  #encode({ pipeline, group, x, y, z }: Command): void {
     if (!this.#pass) {
       this.#encoder ??= this.device.createCommandEncoder();
       this.#pass = this.#encoder.beginComputePass();
@@ -208,7 +235,7 @@ export class Engine {
   }
 
   /** Firefox looks for finished work every 100 ms (bug 1870699), unless something is submitted. */
-  async #nudged(mapped: Promise<undefined>): Promise<void> {
+  async #nudged(mapped: Promise<unknown>): Promise<void> {
     if (!globalThis.navigator?.userAgent?.includes('Firefox')) return void (await mapped);
     const timer = setInterval(() => this.device.queue.submit([]), 1);
     try {

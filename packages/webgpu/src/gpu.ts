@@ -110,7 +110,8 @@ export class Gpu {
     if (!shared && own.offset === 0 && own.contiguous) return own;
     const parts = this.#lend(own.shape, own.dtype, 'copy to write to');
     const copy = new GpuTensor(this, own.shape, own.dtype, parts);
-    this.copyRows(own, copy);
+    // Once: a captured step goes on with the copy.
+    this.engine.unrecorded(() => this.copyRows(own, copy));
     releaseParts(this, own.parts);
     own.parts = parts;
     own.offset = 0;

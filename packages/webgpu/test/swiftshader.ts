@@ -87,8 +87,11 @@ function useSwiftShader(): void {
   }
 }
 
+let validator: GPU | undefined;
+
 /** Dawn's null device: takes every command, computes nothing. Validates all shaders. */
 export async function nullGpu(): Promise<GPU> {
   const { create } = await import('webgpu');
-  return create(['backend=null']);
+  validator ??= create(['backend=null']);
+  return validator;
 }

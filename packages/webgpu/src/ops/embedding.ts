@@ -5,15 +5,15 @@ import { weightSnippet } from './weights.js';
 
 /** An id outside the table leaves zeros. */
 export function embedding(gpu: Gpu, inputs: EmbeddingInputs): Tensor {
-  const { rows: tokens, channels, shape } = checkEmbedding(inputs);
+  const { rows: tokens, channels, vocab, shape } = checkEmbedding(inputs);
   const weight = gpu.get(inputs.weight);
   const { pitch } = layoutOf(weight.shape, weight.dtype);
-  const y = gpu.zeros(shape, 'f32', 'embedding');
+  const y = gpu.make(shape, 'f32', 'embedding');
   for (const { loan, scales, row, rows } of weight.parts) {
     gpu.engine.run('embedding', {
       snippets: [weightSnippet(weight.dtype, pitch)],
       bind: [loan, scales, gpu.flat(inputs.ids), y.loan],
-      params: [tokens, channels, pitch, row, rows],
+      params: [tokens, channels, pitch, row, rows, row + rows === vocab ? 1 : 0],
       groups: fold(Math.ceil((tokens * Math.ceil(channels / 4)) / 64)),
     });
   }

@@ -1,4 +1,4 @@
-import { checkTensors, type OpName, type Ops } from '@mamba-ts/backend';
+import { checkTensors, type OpName, type Ops, type Tensor } from '@mamba-ts/backend';
 import type { Gpu } from '../gpu.js';
 import { argmax } from './argmax.js';
 import { causalConv1d, causalConv1dBackward, causalConv1dStep } from './causal-conv1d.js';
@@ -7,6 +7,7 @@ import { add, copy, exp, fill, mul, silu, siluBackward } from './elementwise.js'
 import { embedding, embeddingBackward } from './embedding.js';
 import { linear, linearBackward } from './linear.js';
 import { linearRecurrence, linearRecurrenceBackward } from './linear-recurrence.js';
+import { type MambaStepInputs, mambaStep } from './mamba-step.js';
 import { layerNorm, layerNormBackward, rmsNorm, rmsNormBackward } from './norms.js';
 import { adamW, gradNorm } from './optimiser.js';
 import { longConv, longConvBackward, s4dKernel, s4dKernelBackward } from './s4d.js';
@@ -57,19 +58,25 @@ const ALL: {
 
 export const OP_NAMES = Object.keys(ALL) as OpName[];
 
+/** The contract's ops and one of this backend's own. */
+export interface WebgpuOps extends Ops {
+  /** One token through a whole Mamba block, both states in place. */
+  mambaStep(inputs: MambaStepInputs): { y: Tensor; residual: Tensor };
+}
+
 /**
  * The ops of a backend. Around each: errors that the device reported since the last call, tensors that must live here, and a
  * scope, so that an op's scratch goes back to the pool whether it returns or throws.
  */
-export function opsOf(gpu: Gpu): Ops {
+export function opsOf(gpu: Gpu): WebgpuOps {
   const ops: Record<string, unknown> = {};
-  for (const name of OP_NAMES) {
-    const run = ALL[name] as (gpu: Gpu, ...args: object[]) => unknown;
+  for (const [name, op] of Object.entries({ ...ALL, mambaStep })) {
+    const run = op as (gpu: Gpu, ...args: object[]) => unknown;
     ops[name] = (...args: object[]) => {
       gpu.engine.errors.check();
       checkTensors(name, args, 'webgpu', (tensor) => gpu.owns(tensor));
       return gpu.ledger.scope(() => run(gpu, ...args));
     };
   }
-  return ops as unknown as Ops;
+  return ops as unknown as WebgpuOps;
 }

@@ -146,7 +146,7 @@ function matvec(gpu: Gpu, call: MatvecCall): void {
   const each = count < 1024 ? 1 : 4;
   const [across, down] = fold(Math.ceil(count / each));
   gpu.engine.run('matvec', {
-    snippets: [weightSnippet(weightType, pitch)],
+    snippets: [gpu.engine.sumSnippet, weightSnippet(weightType, pitch)],
     constants: { ROWS: each, BATCH: batch },
     bind: [weight.loan, weight.scales, x.loan, bias, y],
     params: [count, columns, pitch, rows, x.offset, x.stride, yOffset, outputs, bias ? 1 : 0],

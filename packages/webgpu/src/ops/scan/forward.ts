@@ -33,7 +33,16 @@ export function selectiveScan(gpu: Gpu, inputs: SelectiveScanInputs): SelectiveS
   const y = gpu.make([batch, length, channels], 'f32', 'scan');
   const state = [batch, channels, stateSize];
   if (plan.chunks.count === 1 && !complex) {
-    return { y, lastState: onePass(gpu, plan, inputs.initialState as Tensor | undefined, y.loan, inputs.z ? FLAGS.gate : 0) };
+    return {
+      y,
+      lastState: onePass(
+        gpu,
+        plan,
+        inputs.initialState as Tensor | undefined,
+        y.loan,
+        inputs.z ? FLAGS.gate : 0,
+      ),
+    };
   }
 
   const carve = new Carve();
