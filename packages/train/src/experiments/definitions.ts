@@ -60,14 +60,22 @@ export function experiment(name: ExperimentName, overrides: ExperimentOverrides 
     );
   }
   const merged = { ...own, ...(quick && QUICK), ...known };
-  const settings = { ...merged, warmup: Math.min(merged.warmup, merged.steps) };
+  const settings = {
+    ...merged,
+    warmup: Math.min(merged.warmup, merged.steps),
+    // Read by the cosine alone.
+    minLr: merged.lr / 100,
+  };
   const { dModel, length } = settings;
   const induction = name === 'induction-heads';
   return {
     name,
     title: TITLES[name],
     settings,
-    rows: ROWS[name](dModel),
+    rows: ROWS[name](dModel).map((row) => {
+      const { lr = row.settings.lr } = given;
+      return lr === undefined ? row : { ...row, settings: { ...row.settings, lr } };
+    }),
     testLengths: induction ? powersOfTwo(2 ** 6, maxTestLength ?? (quick ? 2 ** 8 : 2 ** 20)) : [length],
     testTokens: testTokens ?? (quick ? 2 ** 8 : 2 ** 22),
     plot: induction ? 'length' : 'step',
@@ -95,10 +103,13 @@ const SELECTIVE_COPYING = {
   ...COMMON,
   task: 'selective-copying',
   length: 256,
+  minLength: 32,
   batch: 16,
-  steps: 4000,
-  lr: 3e-3,
-  evalSize: 64,
+  steps: 5000,
+  lr: 1e-2,
+  schedule: 'cosine',
+  evalEvery: 300,
+  evalSize: 32,
 } as const;
 
 const BUDGETS = {
@@ -123,10 +134,11 @@ const s4d = (dModel: number): ExperimentRow => ({
   label: 'S4D (LTI)',
   settings: { mixer: 's4d', model: { dState: s4dStates(dModel) } },
 });
+/** At the learning rate of the others it diverges. */
 const attention: ExperimentRow = {
   name: 'attention',
   label: 'attention',
-  settings: { mixer: 'attention' },
+  settings: { mixer: 'attention', lr: 3e-3 },
   maxLength: ATTENTION_MAX_LENGTH,
 };
 const selective = (name: string, label: string, delta: boolean, B: boolean, C: boolean): ExperimentRow => ({

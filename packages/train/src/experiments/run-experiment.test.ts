@@ -142,6 +142,13 @@ describe('the experiments', () => {
     for (const row of rows) expect(Object.keys(row.settings).sort()).not.toContain('steps');
   });
 
+  it('takes a learning rate for all rows, or each row has its own', () => {
+    const rates = (lr?: number) =>
+      experiment('induction-heads', { lr }).rows.map(({ settings }) => settings.lr);
+    expect(rates()).toEqual([undefined, undefined, 3e-3]);
+    expect(rates(0.5)).toEqual([0.5, 0.5, 0.5]);
+  });
+
   it('compares models of equal size', async () => {
     const count = (model: { parameters(): ReadonlyMap<string, { shape: readonly number[] }> }) =>
       [...model.parameters().values()].reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
