@@ -7,8 +7,10 @@ import { adamW, add, copyRuns, exp, fill, mul, silu, siluBackward, squares } fro
 import { embedding, embeddingBackward } from './embedding';
 import { gemm, packColumns, packRows } from './gemm';
 import { generalScan, generalScanBackward, sumToF32 } from './general-scan';
+import { peak, read } from './limits';
 import { longConv, longConvBackward } from './long-conv';
 import { matvec } from './matvec';
+import { matvecNarrow, prepareX } from './matvec-narrow';
 import { norm, normBackward, normWeightBackward } from './norm';
 import { recurrence, recurrenceBackward } from './recurrence';
 import { columnSums } from './reduce';
@@ -36,6 +38,8 @@ export function kernelOf(number: i32): i32 {
     case id.PACK_COLUMNS: return place(packColumns);
     case id.GEMM: return place(gemm);
     case id.MATVEC: return place(matvec);
+    case id.PREPARE_X: return place(prepareX);
+    case id.MATVEC_NARROW: return place(matvecNarrow);
     case id.COLUMN_SUMS: return place(columnSums);
     case id.EMBEDDING: return place(embedding);
     case id.EMBEDDING_BACKWARD: return place(embeddingBackward);
@@ -62,6 +66,8 @@ export function kernelOf(number: i32): i32 {
     case id.ARGMAX: return place(argmax);
     case id.SQUARES: return place(squares);
     case id.ADAMW: return place(adamW);
+    case id.PEAK: return place(peak);
+    case id.READ: return place(read);
   }
   return -1;
 }

@@ -1,12 +1,6 @@
 /*
- * y[M, N] = x[M, K] w[N, K]^T + bias for few rows of x: decoding. Bound by memory: every weight is read once, in
- * order, four rows at a time, for all rows of x.
- *
- * f32: two chains a row, eight in all, hide the latency of the multiply-add.
- * f16, bf16: a vector of weights holds eight; taken as four 32-bit lanes, the odd ones are in place but for a shift and a
- * mask, so x comes split into its even and its odd elements (`splitX`).
- * int8: integer dot products of 16 bits. x comes as integers of 30 bits, scaled by its largest element, in two halves of 15
- * bits, so that the products are exact and nothing is lost against f32.
+ * y[M, N] = x[M, K] w[N, K]^T + bias for few rows of x, f32: decoding. Bound by memory: every weight is read once, in order, four rows at
+ * a time, for all rows of x. Two chains a row, eight in all, hide the latency of the multiply-add.
  */
 import { int, ptr } from './args';
 import { madd, min, storePart, sums } from './simd';

@@ -4,8 +4,6 @@ import {
   checkUpload,
   checkZeros,
   type DType,
-  f16ToF32,
-  MambaError,
   type MemoryUse,
   narrow,
   type OpName,
@@ -14,24 +12,14 @@ import {
   quantizeInt8,
   type Tensor,
   type TensorSource,
+  widen,
 } from '@mamba-ts/backend';
-import { MAX_BYTES } from './heap.js';
-import { inNode, loadModule } from './module.js';
+import { LINE } from './layout.js';
 import { zero } from './ops/elementwise.js';
 import { implementations } from './ops/index.js';
-import { makeMemory, Runtime } from './runtime.js';
+import type { Runtime } from './runtime.js';
+import { startRuntime, type WasmBackendOptions } from './start.js';
 import { Kind, WasmTensor } from './tensor.js';
-
-export interface WasmBackendOptions {
-  /** Threads that compute, the caller's included. Default: the cores. More than one needs shared memory. */
-  readonly threads?: number | undefined;
-  /** Fused multiply-add (relaxed SIMD). Default: where the engine has it. `false` gives the same bits on every machine. */
-  readonly relaxed?: boolean | undefined;
-  /** Bytes that the backend may hold. Default: 4 GiB, all that 32-bit addresses reach. */
-  readonly memoryLimit?: number | undefined;
-  /** Milliseconds without progress after which a worker counts as lost. Default 10000. */
-  readonly patience?: number | undefined;
-}
 
 const TYPES: readonly DType[] = ['f32', 'f16', 'bf16', 'int8', 'i32'];
 
@@ -43,65 +31,7 @@ const TYPES: readonly DType[] = ['f32', 'f16', 'bf16', 'int8', 'i32'];
  * .wasm files cannot be read).
  */
 export async function createWasmBackend(options: WasmBackendOptions = {}): Promise<Backend> {
-  const { relaxed, memoryLimit = MAX_BYTES, patience = 10_000 } = options;
-  checkOptions(options);
-  const wanted = options.threads ?? (await countCores());
-  const canShare =
-    typeof SharedArrayBuffer === 'function' && (inNode() || globalThis.crossOriginIsolated === true);
-  if (wanted > 1 && !canShare) {
-    warnOnce(
-      'mamba-ts: the wasm backend runs on one thread, because this page is not cross-origin isolated: serve it with Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp',
-    );
-  }
-  const start = async (threads: number) => {
-    const shared = threads > 1;
-    const { module, variant } = await loadModule(relaxed, shared);
-    const memory = makeMemory(memoryLimit, shared);
-    const runtime = new Runtime({ memory, module, memoryLimit, threads, patience });
-    await runtime.start(module);
-    return new WasmBackend(runtime, variant === 'relaxed');
-  };
-  if (wanted === 1 || !canShare) return start(1);
-  try {
-    return await start(wanted);
-  } catch (error) {
-    if (error instanceof MambaError) throw error;
-    warnOnce(`mamba-ts: the wasm backend runs on one thread, because workers do not start here: ${error}`);
-    return start(1);
-  }
-}
-
-function checkOptions({ threads, memoryLimit, patience }: WasmBackendOptions): void {
-  const check = (
-    name: string,
-    value: number | undefined,
-    good: (value: number) => boolean,
-    expected: string,
-  ) => {
-    if (value !== undefined && !(typeof value === 'number' && good(value))) {
-      throw new MambaError(
-        'INVALID_ARGUMENT',
-        `createWasmBackend: ${name} must be ${expected}, got ${value}`,
-      );
-    }
-  };
-  check('threads', threads, (n) => Number.isInteger(n) && n >= 1 && n <= 256, 'a whole number from 1 to 256');
-  check('memoryLimit', memoryLimit, (n) => n >= 1 << 20, 'at least 1 MiB, in bytes');
-  check('patience', patience, (n) => n > 0, 'above 0, in milliseconds');
-}
-
-async function countCores(): Promise<number> {
-  if (!inNode()) return globalThis.navigator?.hardwareConcurrency ?? 1;
-  const { availableParallelism } = await import('node:os');
-  return availableParallelism();
-}
-
-const warned = new Set<string>();
-
-function warnOnce(message: string): void {
-  if (warned.has(message)) return;
-  warned.add(message);
-  console.warn(message);
+  return new WasmBackend(await startRuntime(options));
 }
 
 class WasmBackend implements Backend {
@@ -110,10 +40,10 @@ class WasmBackend implements Backend {
   readonly ops: Ops;
   readonly #runtime: Runtime;
 
-  constructor(runtime: Runtime, relaxed: boolean) {
+  constructor(runtime: Runtime) {
     this.#runtime = runtime;
     const threads = runtime.threads === 1 ? '1 thread' : `${runtime.threads} threads`;
-    this.description = `WebAssembly, ${relaxed ? 'relaxed SIMD with FMA' : 'SIMD'}, ${threads}`;
+    this.description = `WebAssembly, ${runtime.variant === 'relaxed' ? 'relaxed SIMD with FMA' : 'SIMD'}, ${threads}`;
     this.ops = Object.fromEntries(
       Object.entries(implementations).map(([name, op]) => [name, guard(runtime, name, op as AnyOp)]),
     ) as unknown as Ops;
@@ -123,14 +53,7 @@ class WasmBackend implements Backend {
     this.#runtime.checkAlive('tensor');
     checkUpload(data, shape, dtype, TYPES);
     const own = [...shape];
-    if (dtype === 'f16' || dtype === 'bf16') {
-      const bits = data instanceof Uint16Array ? data : narrow(data, dtype);
-      // The kernels' way of widening a half has no infinities and NaN.
-      const special = dtype === 'f16' && bits.some((half) => (half & 0x7c00) === 0x7c00);
-      const tensor = this.#runtime.empty(own, dtype, special ? Kind.f32 : Kind[dtype]);
-      tensor.raw().set(special ? Float32Array.from(bits, f16ToF32) : bits);
-      return tensor;
-    }
+    if (dtype === 'f16' || dtype === 'bf16') return this.#half(data, own, dtype);
     const tensor = this.#runtime.empty(own, dtype);
     if (dtype === 'int8') {
       const columns = own.at(-1) as number;
@@ -140,6 +63,18 @@ class WasmBackend implements Backend {
     } else {
       tensor.raw().set(data);
     }
+    return tensor;
+  }
+
+  /** The kernels' ways of widening have no infinities and NaN: a tensor with any is kept in f32. */
+  #half(data: TensorSource, shape: readonly number[], dtype: 'f16' | 'bf16'): Tensor {
+    const bits = data instanceof Uint16Array ? data : narrow(data, dtype);
+    const exponent = dtype === 'f16' ? 0x7c00 : 0x7f80;
+    const special = bits.some((half) => (half & exponent) === exponent);
+    const tensor = this.#runtime.empty(shape, dtype, special ? Kind.f32 : Kind[dtype]);
+    // Kernels read to the end of the last line and multiply by zero.
+    new Uint8Array(this.#runtime.buffer, tensor.address + tensor.bytes, -tensor.bytes & (LINE - 1)).fill(0);
+    tensor.raw().set(special ? widen(bits, dtype) : bits);
     return tensor;
   }
 

@@ -1,7 +1,7 @@
 import { type DType, MambaError, TensorLedger } from '@mamba-ts/backend';
 import { Heap, MAX_BYTES } from './heap.js';
 import { EPOCH, FLOATS, HEAP_BASE, PARAMS, QUIT, SCRATCH, SCRATCH_STRIDE } from './layout.js';
-import type { Kernels } from './module.js';
+import type { Kernels, Variant } from './module.js';
 import { Kind, WasmTensor } from './tensor.js';
 import { startWorker, type WorkerHandle } from './workers.js';
 
@@ -27,6 +27,7 @@ export class Runtime {
   readonly ledger = new TensorLedger();
   readonly heap: Heap;
   readonly threads: number;
+  readonly variant: Variant;
   /** How long the main thread waits for a worker that makes no progress, in ms. */
   readonly patience: number;
   /** Bytes of scratch memory a thread that the matrix product needs. */
@@ -47,13 +48,15 @@ export class Runtime {
   constructor(options: {
     memory: WebAssembly.Memory;
     module: WebAssembly.Module;
+    variant: Variant;
     memoryLimit: number;
     threads: number;
     patience: number;
   }) {
-    const { memory, module, threads, patience } = options;
+    const { memory, module, variant, threads, patience } = options;
     this.#memory = memory;
     this.threads = threads;
+    this.variant = variant;
     this.patience = patience;
     this.#kernels = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Kernels;
     this.#kernels.initConstants();

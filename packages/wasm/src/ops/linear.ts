@@ -1,11 +1,21 @@
 import { checkLinear, checkLinearBackward } from '@mamba-ts/backend';
-import { COLUMN_SUMS, GEMM, MATVEC, PACK_COLUMNS, PACK_ROWS } from '../kernel-ids.js';
+import {
+  COLUMN_SUMS,
+  GEMM,
+  MATVEC,
+  MATVEC_NARROW,
+  PACK_COLUMNS,
+  PACK_ROWS,
+  PREPARE_X,
+} from '../kernel-ids.js';
 import type { Runtime } from '../runtime.js';
 import { Kind, type WasmTensor } from '../tensor.js';
 import { addressOf, ceilDiv, type Op, own } from './op.js';
 
 /** Up to this many rows of x the weights are read row by row, not packed: packing costs as much as that many rows. */
 const FEW_ROWS = 16;
+/** The same for narrow weights, which are widened again for each row of x. */
+const FEW_ROWS_NARROW = 8;
 /** Columns of the product in a piece: see assembly/gemm.ts. */
 const BLOCK_N = 64;
 /** Floats of A that are packed at a time. */
@@ -19,14 +29,8 @@ export const linear: Op<'linear'> = (runtime, inputs) => {
   const x = own(inputs.x);
   const weight = own(inputs.weight);
   const bias = addressOf(inputs.bias);
-  if (rows <= FEW_ROWS && weight.kind === Kind.f32) {
-    const each = 4 * ceilDiv(Math.max(1, STREAM / (4 * k)), 4);
-    runtime.run({
-      kernel: MATVEC,
-      pieces: ceilDiv(n, each),
-      ints: [x.address, weight.address, bias, y.address, rows, n, k, each],
-      work: (rows * n * k) / 4,
-    });
+  if (rows <= (weight.kind === Kind.f32 ? FEW_ROWS : FEW_ROWS_NARROW)) {
+    fewRows(runtime, { x, weight, bias, y, m: rows, n, k });
   } else {
     multiply(runtime, {
       a: { address: x.address, ld: k, transposed: false },
@@ -76,6 +80,40 @@ export const linearBackward: Op<'linearBackward'> = (runtime, inputs, grads) => 
   });
   return { dx, dweight, dbias };
 };
+
+interface FewRows {
+  readonly x: WasmTensor;
+  readonly weight: WasmTensor;
+  readonly bias: number;
+  readonly y: WasmTensor;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+}
+
+/** Streams the weights once. */
+function fewRows(runtime: Runtime, { x, weight, bias, y, m, n, k }: FewRows): void {
+  const { kind } = weight;
+  const each = 4 * ceilDiv(Math.max(1, STREAM / (weight.bytes / n)), 4);
+  const job = { pieces: ceilDiv(n, each), work: (m * n * k) / 4 };
+  const rest = [weight.address, bias, y.address, m, n, k, each];
+  if (kind === Kind.f32) {
+    runtime.run({ ...job, kernel: MATVEC, ints: [x.address, ...rest] });
+    return;
+  }
+  const row = 4 * 32 * ceilDiv(k, 32);
+  runtime.withMemory(m * (row + 4), (prepared) => {
+    const units = prepared + m * row;
+    runtime.run({
+      kernel: PREPARE_X,
+      pieces: 1,
+      ints: [x.address, prepared, kind, m, k, units],
+      work: m * k,
+    });
+    const scales = kind === Kind.int8 ? weight.scales : 0;
+    runtime.run({ ...job, kernel: MATVEC_NARROW, ints: [prepared, ...rest, kind, scales, units] });
+  });
+}
 
 interface Product {
   /** [m, k], or [k, m] if transposed; f32, rows `ld` apart. */

@@ -1,0 +1,184 @@
+/*
+ * y[M, N] = x[M, K] w[N, K]^T + bias for few rows of x and weights in f16, bf16 or int8. As `matvec`: four rows of weights at a
+ * time, read once and in order. What x must be for that is prepared once (`prepareX`), by one thread.
+ *
+ * f16, bf16: a vector of weights is four 32-bit lanes of two each. The odd ones are in place but for a shift and a mask, so
+ * x comes with its even and odd elements apart. f16's bits, moved to where a float has them, are its value times 2^-112: x
+ * comes times 2^64 (so that neither overflows) and the sum is scaled by 2^48.
+ *
+ * int8: dot products of 16-bit integers. x comes as integers of 30 bits, in units of its largest element / 2^29, each as two halves
+ * of 15 bits, so that all products and the sums of a block are exact: no accuracy is lost against f32.
+ */
+import { int, ptr } from './args';
+import { madd, min, storePart, sums } from './simd';
+import { BF16, F16, INT8 } from './widen';
+
+/** Even, odd elements of each eight; zeros past the end. */
+function prepareHalves(x: usize, k: i32, factor: f32, to: usize): void {
+  for (let i = 0; i < k; i++) {
+    const lane = i >> 1 & 3 | (i & 1) << 2;
+    store<f32>(to + (<usize>(i & ~7) + lane << 2), load<f32>(x + (i << 2)) * factor);
+  }
+  for (let i = k; i & 7; i++) store<f32>(to + (<usize>(i & ~7) + (i >> 1 & 3 | (i & 1) << 2) << 2), 0);
+}
+
+/** Eight high halves, eight low ones, and so on to a whole block; the unit at `unit`. */
+function prepareIntegers(x: usize, k: i32, to: usize, unit: usize): void {
+  let largest: f32 = 0;
+  let sane = true;
+  for (let i = 0; i < k; i++) {
+    const size = abs<f32>(load<f32>(x + (i << 2)));
+    if (size > largest) largest = size;
+    if (!(size < Infinity)) sane = false;
+  }
+  // A row with NaN or infinity gives NaN.
+  store<f32>(unit, sane ? largest * <f32>1.862645149230957e-9 : NaN);
+  const scale: f64 = largest > 0 && sane ? 536870912.0 / <f64>largest : 0;
+  for (let i = 0; i < (k + 31 & ~31); i++) {
+    const value = i < k && sane ? <i32>nearest<f64>(<f64>load<f32>(x + (i << 2)) * scale) : 0;
+    const at = to + (<usize>(i & ~7) << 2) + ((i & 7) << 1);
+    store<i16>(at, <i16>(value >> 15));
+    store<i16>(at, <i16>(value & 0x7fff), 16);
+  }
+}
+
+/** Bytes of a prepared row of x. */
+@inline function preparedBytes(k: i32): usize {
+  return <usize>(k + 31 & ~31) << 2;
+}
+
+/** 0 x, 1 prepared, 2 kind of the weights, 3 M, 4 K, 5 units. One piece. */
+export function prepareX(piece: i32, scratch: usize): void {
+  const k = int(4);
+  for (let row = 0, m = int(3); row < m; row++) {
+    const x = ptr(0) + (<usize>row * k << 2);
+    const to = ptr(1) + <usize>row * preparedBytes(k);
+    if (int(2) == INT8) prepareIntegers(x, k, to, ptr(5) + (row << 2));
+    else prepareHalves(x, k, int(2) == F16 ? <f32>1.8446744073709552e19 : 1, to);
+  }
+}
+
+/** Even elements of eight halves. */
+@inline function even(half: bool, v: v128, mask: v128): v128 {
+  const high = i32x4.shl(v, 16);
+  return half ? v128.and(i32x4.shr_s(high, 3), mask) : high;
+}
+
+@inline function odd(half: bool, v: v128, mask: v128): v128 {
+  return v128.and(half ? i32x4.shr_s(v, 3) : v, mask);
+}
+
+/** Four rows of weights times a prepared row of x. */
+@inline function dotHalves(half: bool, x: usize, count: i32, w0: usize, w1: usize, w2: usize, w3: usize): v128 {
+  const mask = half ? i32x4.splat(0x8fffe000) : i32x4.splat(0xffff0000);
+  const end = x + (<usize>count << 5);
+  let a0 = f32x4.splat(0), a1 = a0, a2 = a0, a3 = a0;
+  do {
+    const xEven = v128.load(x);
+    const xOdd = v128.load(x, 16);
+    let v = v128.load(w0);
+    a0 = madd(odd(half, v, mask), xOdd, madd(even(half, v, mask), xEven, a0));
+    v = v128.load(w1);
+    a1 = madd(odd(half, v, mask), xOdd, madd(even(half, v, mask), xEven, a1));
+    v = v128.load(w2);
+    a2 = madd(odd(half, v, mask), xOdd, madd(even(half, v, mask), xEven, a2));
+    v = v128.load(w3);
+    a3 = madd(odd(half, v, mask), xOdd, madd(even(half, v, mask), xEven, a3));
+    x += 32;
+    w0 += 16;
+    w1 += 16;
+    w2 += 16;
+    w3 += 16;
+  } while (x < end);
+  const y = sums(a0, a1, a2, a3);
+  return half ? f32x4.mul(y, f32x4.splat(281474976710656.0)) : y;
+}
+
+export function dotF16(x: usize, count: i32, w0: usize, w1: usize, w2: usize, w3: usize): v128 {
+  return dotHalves(true, x, count, w0, w1, w2, w3);
+}
+
+export function dotBf16(x: usize, count: i32, w0: usize, w1: usize, w2: usize, w3: usize): v128 {
+  return dotHalves(false, x, count, w0, w1, w2, w3);
+}
+
+/** high 2^15 + low, times the block's scale, added to acc. */
+@inline function scaled(high: v128, low: v128, scale: usize, acc: v128): v128 {
+  const value = madd(f32x4.convert_i32x4_s(high), f32x4.splat(32768), f32x4.convert_i32x4_s(low));
+  return madd(value, v128.load32_splat(scale), acc);
+}
+
+/** Four rows of int8, `stride` apart, times a prepared row of x: in units of x. `s`, `scaleStride`: the scales. */
+export function dotInt8(x: usize, blocks: i32, w: usize, stride: usize, s: usize, scaleStride: usize, rows: i32): v128 {
+  const w1 = rows > 1 ? stride : 0;
+  const w2 = rows > 2 ? w1 + stride : w1;
+  const w3 = rows > 3 ? w2 + stride : w2;
+  const s1 = rows > 1 ? scaleStride : 0;
+  const s2 = rows > 2 ? s1 + scaleStride : s1;
+  const s3 = rows > 3 ? s2 + scaleStride : s2;
+  let a0 = f32x4.splat(0), a1 = a0, a2 = a0, a3 = a0;
+  const end = x + (<usize>blocks << 7);
+  do {
+    let h0 = i32x4.splat(0), h1 = h0, h2 = h0, h3 = h0, l0 = h0, l1 = h0, l2 = h0, l3 = h0;
+    const blockEnd = x + 128;
+    do {
+      const high = v128.load(x);
+      const low = v128.load(x, 16);
+      let v = v128.load_ext<i8>(w);
+      h0 = i32x4.add(h0, i32x4.dot_i16x8_s(v, high));
+      l0 = i32x4.add(l0, i32x4.dot_i16x8_s(v, low));
+      v = v128.load_ext<i8>(w + w1);
+      h1 = i32x4.add(h1, i32x4.dot_i16x8_s(v, high));
+      l1 = i32x4.add(l1, i32x4.dot_i16x8_s(v, low));
+      v = v128.load_ext<i8>(w + w2);
+      h2 = i32x4.add(h2, i32x4.dot_i16x8_s(v, high));
+      l2 = i32x4.add(l2, i32x4.dot_i16x8_s(v, low));
+      v = v128.load_ext<i8>(w + w3);
+      h3 = i32x4.add(h3, i32x4.dot_i16x8_s(v, high));
+      l3 = i32x4.add(l3, i32x4.dot_i16x8_s(v, low));
+      x += 32;
+      w += 8;
+    } while (x < blockEnd);
+    a0 = scaled(h0, l0, s, a0);
+    a1 = scaled(h1, l1, s + s1, a1);
+    a2 = scaled(h2, l2, s + s2, a2);
+    a3 = scaled(h3, l3, s + s3, a3);
+    s += 4;
+  } while (x < end);
+  return sums(a0, a1, a2, a3);
+}
+
+/** 0 prepared x, 1 w, 2 bias or 0, 3 y, 4 M, 5 N, 6 K, 7 rows of w in a piece, 8 kind, 9 scales, 10 units. */
+export function matvecNarrow(piece: i32, scratch: usize): void {
+  const m = int(4);
+  const n = int(5);
+  const k = int(6);
+  const kind = int(8);
+  const bias = ptr(2);
+  const stride = <usize>k << (kind == INT8 ? 0 : 1);
+  const blocks = k + 31 >> 5;
+  const end = min(n, (piece + 1) * int(7));
+  for (let row = piece * int(7); row < end; row += 4) {
+    const rows = min(4, end - row);
+    const w0 = ptr(1) + <usize>row * stride;
+    // Past the last row: the last again, not stored.
+    const w1 = rows > 1 ? w0 + stride : w0;
+    const w2 = rows > 2 ? w1 + stride : w1;
+    const w3 = rows > 3 ? w2 + stride : w2;
+    for (let i = 0; i < m; i++) {
+      const x = ptr(0) + <usize>i * preparedBytes(k);
+      let y: v128;
+      if (kind == INT8) {
+        const scaleStride = <usize>blocks << 2;
+        y = dotInt8(x, blocks, w0, stride, ptr(9) + <usize>row * scaleStride, scaleStride, rows);
+        y = f32x4.mul(y, v128.load32_splat(ptr(10) + (i << 2)));
+      } else if (kind == BF16) {
+        y = dotBf16(x, k + 7 >> 3, w0, w1, w2, w3);
+      } else {
+        y = dotF16(x, k + 7 >> 3, w0, w1, w2, w3);
+      }
+      if (bias) y = f32x4.add(y, v128.load(bias + (row << 2)));
+      storePart(ptr(3) + (<usize>i * n + row << 2), y, rows);
+    }
+  }
+}
