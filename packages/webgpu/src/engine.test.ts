@@ -44,7 +44,7 @@ describe.skipIf(noGpu)('on a device', () => {
 
   test('more sets of parameters than slots: the old ones are given up', async () => {
     const backend = await webgpu();
-    const size = 17000;
+    const size = 4200;
     const x = backend.tensor(numbers(size), [1, size]);
     const expected = await x.data();
     // Each piece has an offset of its own, and so parameters of its own.
@@ -81,8 +81,5 @@ test('onDispatch shows what is enqueued', async () => {
   const x = backend.tensor(numbers(8), [2, 4]);
   backend.ops.silu({ x });
   backend.ops.linear({ x, weight: backend.tensor(numbers(12), [3, 4], 'bf16') });
-  expect(labels).toEqual([
-    'elementwise OP=2',
-    expect.stringMatching(/^matvec .*weights-bf16 ROWS=1 BATCH=2$/),
-  ]);
+  expect(labels).toEqual(['elementwise OP=2', expect.stringMatching(/^matvec-narrow weights-bf16$/)]);
 });

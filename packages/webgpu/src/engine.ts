@@ -45,7 +45,7 @@ const DISPATCHES_A_SUBMIT = 256;
 /** Parameters of a dispatch: the guaranteed alignment of a uniform binding, and room for 64 fields. */
 const SLOT = 256;
 const SLOTS_A_PAGE = 256;
-const MAX_PAGES = 64;
+const MAX_PAGES = 16;
 const MAX_BIND_GROUPS = 16384;
 /** The guaranteed size of a uniform binding. */
 export const MAX_UNIFORM = 65536;

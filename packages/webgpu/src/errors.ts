@@ -6,24 +6,19 @@ import { MambaError } from '@mamba-ts/backend';
  */
 export class DeviceErrors {
   #pending: MambaError | undefined;
+  /** Allocations that the device has not answered for yet, and what it complained about meanwhile. */
+  #unanswered = 0;
+  #consequence: MambaError | undefined;
   /** Set for good when the device went away or the backend was disposed. */
   #end: MambaError | undefined;
   readonly #lost: Promise<unknown>;
 
   constructor(device: GPUDevice) {
     device.addEventListener('uncapturederror', (event) => {
-      const { error } = event as GPUUncapturedErrorEvent;
-      this.report(
-        isOutOfMemory(error)
-          ? new MambaError('OUT_OF_MEMORY', `The device is out of memory: ${error.message}`, {
-              cause: error,
-            })
-          : new MambaError(
-              'UNSUPPORTED_DEVICE',
-              `The device or its driver refused a command: ${error.message.slice(0, 400)}. Results since the last read are lost. Please report it, with the name of the GPU`,
-              { cause: error },
-            ),
-      );
+      const error = describe((event as GPUUncapturedErrorEvent).error);
+      // A buffer that could not be made makes everything around it invalid: its own error says more, and is on its way.
+      if (this.#unanswered > 0) this.#consequence ??= error;
+      else this.report(error);
     });
     this.#lost = device.lost.then(({ reason, message }) => {
       this.#end ??= new MambaError(
@@ -32,6 +27,19 @@ export class DeviceErrors {
         { details: { reason } },
       );
     });
+  }
+
+  /** Watches an error scope around an allocation. */
+  async watch(scope: Promise<GPUError | null>, failed: (error: GPUError) => MambaError): Promise<void> {
+    this.#unanswered++;
+    // Rejected when the device is lost, which is reported elsewhere.
+    const error = await scope.catch(() => null);
+    this.#unanswered--;
+    if (error) this.report(failed(error));
+    if (this.#unanswered === 0 && this.#consequence) {
+      this.report(this.#consequence);
+      this.#consequence = undefined;
+    }
   }
 
   /** The first is kept: those that follow are its consequences. */
@@ -66,7 +74,14 @@ export class DeviceErrors {
   }
 }
 
-function isOutOfMemory(error: GPUError): boolean {
+function describe(error: GPUError): MambaError {
   // By name: in Node the class is not global.
-  return error.constructor.name === 'GPUOutOfMemoryError';
+  if (error.constructor.name === 'GPUOutOfMemoryError') {
+    return new MambaError('OUT_OF_MEMORY', `The device is out of memory: ${error.message}`, { cause: error });
+  }
+  return new MambaError(
+    'UNSUPPORTED_DEVICE',
+    `The device or its driver refused a command: ${error.message.slice(0, 400)}. Results since the last read are lost. Please report it, with the name of the GPU`,
+    { cause: error },
+  );
 }

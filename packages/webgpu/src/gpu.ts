@@ -24,8 +24,11 @@ export class Gpu {
     this.chunk = chunk;
   }
 
-  owns(tensor: Tensor): tensor is GpuTensor {
-    return tensor instanceof GpuTensor && tensor.gpu === this;
+  /** Whether a tensor is of this backend. Throws `OUT_OF_MEMORY` if it is, but never got its memory. */
+  owns(tensor: Tensor): boolean {
+    if (!(tensor instanceof GpuTensor) || tensor.gpu !== this) return false;
+    for (const { loan } of tensor.parts) if (loan.failed) throw loan.failed;
+    return true;
   }
 
   /** A tensor with undefined contents. */

@@ -49,6 +49,7 @@ const VARIANTS: Partial<
   'long-conv': { choices: { BACK: flag, HAS_SKIP: flag } },
   'long-conv-backward-kernel': { choices: {} },
   matvec: { choices: { ROWS: [1, 4], BATCH: [1, 2, 4] }, before: weights, sums: true },
+  'matvec-narrow': { choices: {}, before: weights },
   'mean-loss': { choices: { LOSS: flag } },
   norm: { choices: { WG: [64, 256], LAYER: flag, HAS_BIAS: flag, HAS_RESIDUAL: flag } },
   'norm-backward': { choices: { WG: [64, 256], LAYER: flag, HAS_RESIDUAL: flag, HAS_DRESIDUAL: flag } },

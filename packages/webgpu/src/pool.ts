@@ -119,18 +119,14 @@ export class Pool {
       failed: undefined,
     };
     this.made++;
-    this.#device.popErrorScope().then(
-      (error) => {
-        if (!error) return;
-        loan.failed = new MambaError(
-          'OUT_OF_MEMORY',
-          `${what}: the device has no memory for ${size} more bytes (${this.#lentBytes} are in use): ${error.message}. Dispose tensors, or use a smaller batch. What was computed since the last read is lost`,
-          { details: { bytes: size, inUse: this.#lentBytes, limit: this.maxBytes } },
-        );
-        this.#errors.report(loan.failed);
-      },
-      () => {}, // the device is lost, which is reported elsewhere
-    );
+    void this.#errors.watch(this.#device.popErrorScope(), ({ message }) => {
+      loan.failed = new MambaError(
+        'OUT_OF_MEMORY',
+        `${what}: the device has no memory for ${size} more bytes (${this.#lentBytes} are in use): ${message}. Dispose tensors, or use a smaller batch. What was computed since the last read is lost`,
+        { details: { bytes: size, inUse: this.#lentBytes, limit: this.maxBytes } },
+      );
+      return loan.failed;
+    });
     return loan;
   }
 

@@ -32,3 +32,13 @@ export function numbers(count: number, seed = 1, scale = 1): Float32Array {
   }
   return out;
 }
+
+/** max |a - b| / max |b| */
+export const far = (a: ArrayLike<number>, b: ArrayLike<number>) => {
+  let [error, largest] = [0, 0];
+  for (let i = 0; i < b.length; i++) {
+    error = Math.max(error, Math.abs(a[i]! - b[i]!));
+    largest = Math.max(largest, Math.abs(b[i]!));
+  }
+  return error / largest;
+};

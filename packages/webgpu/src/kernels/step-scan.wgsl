@@ -5,7 +5,7 @@
 const BIAS: u32 = 1u; // quads of channels
 const SKIP: u32 = 1u; // likewise, or 1 without
 struct Params { channels: u32, states: u32, rank: u32, pitch: u32, stride: u32, hasSkip: u32 } // stride: of dt, B, C
-@group(0) @binding(2) var<storage, read> projected: array<vec4f>; // [B, dt, B, C]
+@group(0) @binding(2) var<storage, read> projected: array<f32>; // [B, dt | B | C]
 @group(0) @binding(3) var<storage, read> A: array<vec4f>;
 @group(0) @binding(4) var<storage, read> uz: array<f32>; // [B, 2 D]
 @group(0) @binding(5) var<storage, read_write> state: array<vec4f>;
@@ -14,6 +14,15 @@ struct Params { channels: u32, states: u32, rank: u32, pitch: u32, stride: u32, 
 @group(0) @binding(8) var<uniform> skip: array<vec4f, SKIP>;
 @group(0) @binding(9) var<uniform> p: Params;
 var<workgroup> partial: array<f32, 64>;
+
+// Four neighbours; zeros from `end` on.
+fn projected4(at: u32, end: u32) -> vec4f {
+  var v = vec4f(0.0);
+  for (var j = 0u; j < 4u; j++) {
+    if (at + j < end) { v[j] = projected[at + j]; }
+  }
+  return v;
+}
 
 fn four(i: u32) -> f32 {
   let first = i & 60u;
@@ -26,12 +35,13 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) i: u32
   let b = w.y;
   let live = w.x * 16u + i / 4u < p.channels;
   let d = min(w.x * 16u + i / 4u, p.channels - 1u);
-  let row = b * p.stride / 4u;
+  let row = b * p.stride;
+  let rowB = row + p.rank;
+  let rowC = rowB + p.states;
   var sum = 0.0;
   for (var unit = part; unit < (p.rank + 7u) / 8u; unit += 4u) {
     let weights = weight8(d, p.pitch, unit, p.rank);
-    sum += dot(projected[row + 2u * unit], weights[0]);
-    if (8u * unit + 4u < p.rank) { sum += dot(projected[row + 2u * unit + 1u], weights[1]); }
+    sum += dot(projected4(row + 8u * unit, rowB), weights[0]) + dot(projected4(row + 8u * unit + 4u, rowB), weights[1]);
   }
   partial[i] = sum;
   workgroupBarrier();
@@ -43,9 +53,9 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) i: u32
   for (var q = part; q < quads; q += 4u) {
     let at = (b * p.channels + d) * quads + q;
     let decay = exp(max(dt * A[d * quads + q], vec4f(-200.0)));
-    let h = decay * state[at] + dt * input * projected[row + p.rank / 4u + q];
+    let h = decay * state[at] + dt * input * projected4(rowB + 4u * q, rowC);
     if (live) { state[at] = h; }
-    out += dot(projected[row + p.rank / 4u + quads + q], h);
+    out += dot(projected4(rowC + 4u * q, row + p.stride), h);
   }
   partial[i] = out;
   workgroupBarrier();

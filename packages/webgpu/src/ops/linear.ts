@@ -8,6 +8,8 @@ import { weightSnippet } from './weights.js';
 
 /** Up to here reading the weights is the work, and a workgroup for each few outputs reads them best. */
 const MATVEC_ROWS = 16;
+/** Up to here a thread reads a row of the weight by itself. */
+const NARROW = 128;
 
 export function linear(gpu: Gpu, inputs: LinearInputs): Tensor {
   const { rows, inputs: columns, outputs, shape } = checkLinear(inputs);
@@ -141,15 +143,23 @@ interface MatvecCall {
 
 function matvec(gpu: Gpu, call: MatvecCall): void {
   const { weight, weightType, pitch, x, rows, columns, bias, y, yOffset, outputs, count } = call;
+  const bind = [weight.loan, weight.scales, x.loan, bias, y];
+  const params = [count, columns, pitch, rows, x.offset, x.stride, yOffset, outputs, bias ? 1 : 0];
+  const snippet = weightSnippet(weightType, pitch);
+  if (columns <= NARROW) {
+    const groups = fold(Math.ceil((count * rows) / 64));
+    gpu.engine.run('matvec-narrow', { snippets: [snippet], bind, params, groups });
+    return;
+  }
   const batch = rows === 1 ? 1 : rows === 2 ? 2 : 4;
   // Few outputs: a workgroup each, so that the device has something to do. Many: four share the loads of x.
-  const each = count < 1024 ? 1 : 4;
+  const each = count < 512 ? 1 : 4;
   const [across, down] = fold(Math.ceil(count / each));
   gpu.engine.run('matvec', {
-    snippets: [gpu.engine.sumSnippet, weightSnippet(weightType, pitch)],
+    snippets: [gpu.engine.sumSnippet, snippet],
     constants: { ROWS: each, BATCH: batch },
-    bind: [weight.loan, weight.scales, x.loan, bias, y],
-    params: [count, columns, pitch, rows, x.offset, x.stride, yOffset, outputs, bias ? 1 : 0],
+    bind,
+    params,
     groups: [across, Math.ceil(rows / batch), down],
   });
 }

@@ -65,9 +65,9 @@ export function mambaStep(gpu: Gpu, inputs: MambaStepInputs): { y: Tensor; resid
 }
 
 function isFusable(gpu: Gpu, inputs: MambaStepInputs, dims: Dims): boolean {
-  const { batch, model, channels, rank, states, width } = dims;
+  const { batch, model, channels, states, width } = dims;
   const whole = [inputs.inProj, inputs.dtProj].every((tensor) => gpu.get(tensor).parts.length === 1);
-  const quads = [model, channels, rank, states].every((size) => size % 4 === 0);
+  const quads = [model, channels, states].every((size) => size % 4 === 0);
   return batch <= MOST_ROWS && width > 1 && quads && whole && 4 * Math.max(model, channels) <= MAX_UNIFORM;
 }
 
