@@ -32,7 +32,7 @@ export const experiment: Verb = {
     'min-length': { kind: 'integer', help: 'mixed training lengths from here to --length', min: 1 },
     lr: { kind: 'number', help: 'learning rate', min: 0 },
     'd-model': { kind: 'integer', help: 'width', min: 1 },
-    'test-tokens': { kind: 'integer', help: 'tokens of a test (4 to 256 sequences) [4194304]', min: 1 },
+    'test-tokens': { kind: 'integer', help: 'tokens of a test (4 to 256 sequences) [1048576]', min: 1 },
     'max-test-length': {
       kind: 'integer',
       help: 'longest test sequence (induction-heads) [1048576]',
