@@ -10,7 +10,7 @@
  * of 15 bits, so that all products and the sums of a block are exact: no accuracy is lost against f32.
  */
 import { int, ptr } from './args';
-import { madd, min, storePart, sums } from './simd';
+import { halfMask, madd, min, storePart, sums, two15, upperHalves } from './simd';
 import { BF16, F16, INT8 } from './widen';
 
 /** Even, odd elements of each eight; zeros past the end. */
@@ -70,7 +70,7 @@ export function prepareX(piece: i32, scratch: usize): void {
 
 /** Four rows of weights times a prepared row of x. */
 @inline function dotHalves(half: bool, x: usize, count: i32, w0: usize, w1: usize, w2: usize, w3: usize): v128 {
-  const mask = half ? i32x4.splat(0x8fffe000) : i32x4.splat(0xffff0000);
+  const mask = half ? halfMask() : upperHalves();
   const end = x + (<usize>count << 5);
   let a0 = f32x4.splat(0), a1 = a0, a2 = a0, a3 = a0;
   do {
@@ -103,8 +103,8 @@ export function dotBf16(x: usize, count: i32, w0: usize, w1: usize, w2: usize, w
 }
 
 /** high 2^15 + low, times the block's scale, added to acc. */
-@inline function scaled(high: v128, low: v128, scale: usize, acc: v128): v128 {
-  const value = madd(f32x4.convert_i32x4_s(high), f32x4.splat(32768), f32x4.convert_i32x4_s(low));
+@inline function scaled(high: v128, low: v128, unit: v128, scale: usize, acc: v128): v128 {
+  const value = madd(f32x4.convert_i32x4_s(high), unit, f32x4.convert_i32x4_s(low));
   return madd(value, v128.load32_splat(scale), acc);
 }
 
@@ -116,6 +116,7 @@ export function dotInt8(x: usize, blocks: i32, w: usize, stride: usize, s: usize
   const s1 = rows > 1 ? scaleStride : 0;
   const s2 = rows > 2 ? s1 + scaleStride : s1;
   const s3 = rows > 3 ? s2 + scaleStride : s2;
+  const unit = two15();
   let a0 = f32x4.splat(0), a1 = a0, a2 = a0, a3 = a0;
   const end = x + (<usize>blocks << 7);
   do {
@@ -139,10 +140,10 @@ export function dotInt8(x: usize, blocks: i32, w: usize, stride: usize, s: usize
       x += 32;
       w += 8;
     } while (x < blockEnd);
-    a0 = scaled(h0, l0, s, a0);
-    a1 = scaled(h1, l1, s + s1, a1);
-    a2 = scaled(h2, l2, s + s2, a2);
-    a3 = scaled(h3, l3, s + s3, a3);
+    a0 = scaled(h0, l0, unit, s, a0);
+    a1 = scaled(h1, l1, unit, s + s1, a1);
+    a2 = scaled(h2, l2, unit, s + s2, a2);
+    a3 = scaled(h3, l3, unit, s + s3, a3);
     s += 4;
   } while (x < end);
   return sums(a0, a1, a2, a3);

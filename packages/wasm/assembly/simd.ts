@@ -45,6 +45,17 @@ import { CONSTANTS } from '../src/layout';
   return at(24);
 }
 
+/** Sign, exponent and mantissa of a half, where a float has them. */
+@inline export function halfMask(): v128 {
+  return at(26);
+}
+@inline export function upperHalves(): v128 {
+  return at(27);
+}
+@inline export function two15(): v128 {
+  return at(28);
+}
+
 function put(index: i32, value: f32): void {
   v128.store(CONSTANTS + (index << 4), f32x4.splat(value));
 }
@@ -81,6 +92,9 @@ export function initConstants(): void {
   put(23, 0.1400601714849472);
   put(24, 5.192296858534828e33);
   put(25, -0.0);
+  v128.store(CONSTANTS + (26 << 4), i32x4.splat(0x8fffe000));
+  v128.store(CONSTANTS + (27 << 4), i32x4.splat(0xffff0000));
+  put(28, 32768);
 }
 
 @inline function expInside(x: v128): v128 {

@@ -4,6 +4,7 @@ import {
   checkCausalConv1d,
   checkCausalConv1dBackward,
   checkCausalConv1dStep,
+  type Tensor,
 } from '@mamba-ts/backend';
 import { CONV, CONV_BACKWARD, CONV_STEP } from '../kernel-ids.js';
 import { addressOf, ceilDiv, type Op } from './op.js';
@@ -12,13 +13,26 @@ import { addressOf, ceilDiv, type Op } from './op.js';
 const BLOCK = 16;
 const LINE = 64;
 
-function arguments_(
-  inputs: CausalConv1dInputs,
+function argumentsOf(
+  { x, weight, bias, activation }: Pick<CausalConv1dInputs, 'x' | 'weight' | 'bias' | 'activation'>,
   { batch, length, channels, width }: CausalConv1dDims,
+  state: Tensor | undefined,
+  seqIdx: Tensor | undefined,
+  y: Tensor,
 ): number[] {
-  const { x, weight, bias, initialState, seqIdx, activation } = inputs;
-  const tensors = [x, weight, bias, initialState, seqIdx].map(addressOf);
-  return [...tensors, length, channels, width, Number(activation === 'silu'), batch];
+  return [
+    addressOf(x),
+    addressOf(weight),
+    addressOf(bias),
+    addressOf(state),
+    addressOf(seqIdx),
+    length,
+    channels,
+    width,
+    activation === 'silu' ? 1 : 0,
+    batch,
+    addressOf(y),
+  ];
 }
 
 export const causalConv1d: Op<'causalConv1d'> = (runtime, inputs) => {
@@ -29,7 +43,7 @@ export const causalConv1d: Op<'causalConv1d'> = (runtime, inputs) => {
   runtime.run({
     kernel: CONV,
     pieces: batch * ceilDiv(channels, BLOCK),
-    ints: [...arguments_(inputs, dims), y.address, lastState.address],
+    ints: [...argumentsOf(inputs, dims, inputs.initialState, inputs.seqIdx, y), lastState.address],
     work: batch * length * channels * (width / 4 + 3),
     scratch: (width + 3) * LINE + 4 * width,
   });
@@ -47,8 +61,8 @@ export const causalConv1dBackward: Op<'causalConv1dBackward'> = (runtime, inputs
     kernel: CONV_BACKWARD,
     pieces: ceilDiv(channels, BLOCK),
     ints: [
-      ...arguments_(inputs, dims),
-      ...[grads.dy, grads.dLastState, dx, dweight, dbias, dInitialState].map(addressOf),
+      ...argumentsOf(inputs, dims, inputs.initialState, inputs.seqIdx, grads.dy),
+      ...[grads.dLastState, dx, dweight, dbias, dInitialState].map(addressOf),
     ],
     work: batch * length * channels * (width + 5),
     scratch: (length + 2 * width + 4) * LINE + 4 * width,
@@ -63,7 +77,7 @@ export const causalConv1dStep: Op<'causalConv1dStep'> = (runtime, inputs) => {
   runtime.run({
     kernel: CONV_STEP,
     pieces: batch * ceilDiv(channels, BLOCK),
-    ints: [...arguments_({ ...inputs, initialState: inputs.state, seqIdx: undefined }, dims), y.address],
+    ints: argumentsOf(inputs, dims, inputs.state, undefined, y),
     work: batch * channels * (width + 4),
     scratch: (width + 2) * LINE,
   });

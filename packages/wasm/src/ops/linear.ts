@@ -94,25 +94,24 @@ interface FewRows {
 /** Streams the weights once. */
 function fewRows(runtime: Runtime, { x, weight, bias, y, m, n, k }: FewRows): void {
   const { kind } = weight;
-  const each = 4 * ceilDiv(Math.max(1, STREAM / (weight.bytes / n)), 4);
-  const job = { pieces: ceilDiv(n, each), work: (m * n * k) / 4 };
-  const rest = [weight.address, bias, y.address, m, n, k, each];
+  const each = 4 * Math.ceil(Math.max(1, STREAM / (weight.bytes / n)) / 4);
+  const pieces = ceilDiv(n, each);
+  const work = (m * n * k) / 4;
   if (kind === Kind.f32) {
-    runtime.run({ ...job, kernel: MATVEC, ints: [x.address, ...rest] });
+    const ints = [x.address, weight.address, bias, y.address, m, n, k, each];
+    runtime.run({ kernel: MATVEC, pieces, ints, work });
     return;
   }
   const row = 4 * 32 * ceilDiv(k, 32);
-  runtime.withMemory(m * (row + 4), (prepared) => {
-    const units = prepared + m * row;
-    runtime.run({
-      kernel: PREPARE_X,
-      pieces: 1,
-      ints: [x.address, prepared, kind, m, k, units],
-      work: m * k,
-    });
-    const scales = kind === Kind.int8 ? weight.scales : 0;
-    runtime.run({ ...job, kernel: MATVEC_NARROW, ints: [prepared, ...rest, kind, scales, units] });
-  });
+  const bytes = m * (row + 4);
+  const prepared = runtime.heap.allocate(bytes);
+  const units = prepared + m * row;
+  const prepare = [x.address, prepared, kind, m, k, units];
+  runtime.run({ kernel: PREPARE_X, pieces: 1, ints: prepare, work: m * k });
+  const scales = kind === Kind.int8 ? weight.scales : 0;
+  const ints = [prepared, weight.address, bias, y.address, m, n, k, each, kind, scales, units];
+  runtime.run({ kernel: MATVEC_NARROW, pieces, ints, work });
+  runtime.heap.free(prepared, bytes);
 }
 
 interface Product {

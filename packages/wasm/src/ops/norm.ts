@@ -3,9 +3,9 @@ import {
   checkLayerNormBackward,
   checkRmsNorm,
   checkRmsNormBackward,
-  type LayerNormInputs,
   type NormDims,
   type NormOutputs,
+  type RmsNormInputs,
   type Tensor,
 } from '@mamba-ts/backend';
 import { NORM, NORM_BACKWARD, NORM_WEIGHT_BACKWARD } from '../kernel-ids.js';
@@ -14,11 +14,12 @@ import { addressOf, ceilDiv, type Op } from './op.js';
 
 function forward(
   runtime: Runtime,
-  inputs: LayerNormInputs,
+  inputs: RmsNormInputs,
+  bias: Tensor | undefined,
   { rows, channels }: NormDims,
   center: boolean,
 ): NormOutputs {
-  const { x, residual, weight, bias, eps } = inputs;
+  const { x, residual, weight, eps } = inputs;
   const y = runtime.empty(x.shape);
   const sum = residual && runtime.empty(x.shape);
   runtime.run({
@@ -44,12 +45,13 @@ function forward(
 
 function backward(
   runtime: Runtime,
-  inputs: LayerNormInputs,
+  inputs: RmsNormInputs,
+  bias: Tensor | undefined,
   { dy, dresidual }: { dy: Tensor; dresidual?: Tensor | undefined },
   { rows, channels }: NormDims,
   center: boolean,
 ): { dx: Tensor; dweight: Tensor; dbias?: Tensor } {
-  const { x, residual, weight, bias, eps } = inputs;
+  const { x, residual, weight, eps } = inputs;
   const dx = runtime.empty(x.shape);
   const dweight = runtime.empty([channels]);
   const dbias = bias && runtime.empty([channels]);
@@ -93,13 +95,13 @@ function backward(
 }
 
 export const rmsNorm: Op<'rmsNorm'> = (runtime, inputs) =>
-  forward(runtime, { ...inputs, bias: undefined }, checkRmsNorm(inputs), false);
+  forward(runtime, inputs, undefined, checkRmsNorm(inputs), false);
 
 export const layerNorm: Op<'layerNorm'> = (runtime, inputs) =>
-  forward(runtime, inputs, checkLayerNorm(inputs), true);
+  forward(runtime, inputs, inputs.bias, checkLayerNorm(inputs), true);
 
 export const rmsNormBackward: Op<'rmsNormBackward'> = (runtime, inputs, grads) =>
-  backward(runtime, { ...inputs, bias: undefined }, grads, checkRmsNormBackward(inputs, grads), false);
+  backward(runtime, inputs, undefined, grads, checkRmsNormBackward(inputs, grads), false);
 
 export const layerNormBackward: Op<'layerNormBackward'> = (runtime, inputs, grads) =>
-  backward(runtime, inputs, grads, checkLayerNormBackward(inputs, grads), true);
+  backward(runtime, inputs, inputs.bias, grads, checkLayerNormBackward(inputs, grads), true);

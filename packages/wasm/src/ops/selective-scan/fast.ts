@@ -22,7 +22,13 @@ const BLOCK_T = 64;
 const RUN = 16 * BLOCK_T;
 const HISTORY = RUN + 64;
 
-export interface FastScanInputs extends Omit<SelectiveScanInputs, 'initialState' | 'seqIdx'> {
+/** What the kernels of a sequence and of a step share. */
+type CommonInputs = Pick<
+  SelectiveScanInputs,
+  'u' | 'delta' | 'A' | 'B' | 'C' | 'D' | 'z' | 'deltaBias' | 'softplus' | 'discretization'
+>;
+
+export interface FastScanInputs extends CommonInputs {
   readonly initialState?: Tensor | undefined;
   readonly seqIdx?: Tensor | undefined;
 }
@@ -52,10 +58,25 @@ export function isFastBackward(dims: SelectiveScanDims): boolean {
 }
 
 /** Arguments 0 to 17 of the kernels, with places 10 and 11 for what differs. */
-function argumentsOf(inputs: FastScanInputs, dims: SelectiveScanDims, ten: number, eleven: number): number[] {
-  const { u, delta, A, B, C, D, z, deltaBias, initialState, seqIdx } = inputs;
+function argumentsOf(
+  { u, delta, A, B, C, D, z, deltaBias }: CommonInputs,
+  initialState: Tensor | undefined,
+  seqIdx: Tensor | undefined,
+  dims: SelectiveScanDims,
+  ten: number,
+  eleven: number,
+): number[] {
   return [
-    ...[u, delta, real(A), real(B), real(C), D, z, deltaBias, initialState, seqIdx].map(addressOf),
+    addressOf(u),
+    addressOf(delta),
+    real(A).address,
+    real(B).address,
+    real(C).address,
+    addressOf(D),
+    addressOf(z),
+    addressOf(deltaBias),
+    addressOf(initialState),
+    addressOf(seqIdx),
     ten,
     eleven,
     dims.length,
@@ -78,7 +99,7 @@ export function scan(
   runtime.run({
     kernel: SCAN,
     pieces: batch * ceilDiv(channels, CHANNELS),
-    ints: argumentsOf(inputs, dims, y.address, lastState.address),
+    ints: argumentsOf(inputs, inputs.initialState, inputs.seqIdx, dims, y.address, lastState.address),
     work: batch * length * channels * stateSize * 4,
     scratch: (CHANNELS / 4) * (3 * RUN + 4 * 16 * stateSize) + 64 + 2 * HISTORY,
   });
@@ -88,7 +109,7 @@ export function scan(
 /** `state` is updated in place. */
 export function scanStep(
   runtime: Runtime,
-  inputs: FastScanInputs,
+  inputs: CommonInputs,
   state: Tensor,
   dims: SelectiveScanDims,
 ): WasmTensor {
@@ -97,7 +118,7 @@ export function scanStep(
   runtime.run({
     kernel: SCAN_STEP,
     pieces: batch * ceilDiv(channels, CHANNELS),
-    ints: argumentsOf({ ...inputs, initialState: state }, dims, y.address, 0),
+    ints: argumentsOf(inputs, state, undefined, dims, y.address, 0),
     work: batch * channels * stateSize * 4,
     scratch: 96,
   });
@@ -145,7 +166,14 @@ export function scanBackward(
         kernel: SCAN_BACKWARD,
         pieces: batch * piecesOfRow,
         ints: [
-          ...argumentsOf(inputs, dims, addressOf(dy), addressOf(dLastState)),
+          ...argumentsOf(
+            inputs,
+            inputs.initialState,
+            inputs.seqIdx,
+            dims,
+            addressOf(dy),
+            addressOf(dLastState),
+          ),
           ...[du, ddelta, dz, dInitialState].map(addressOf),
           ...own,
           pieceGroups,

@@ -1,10 +1,5 @@
-import {
-  checkSelectiveScan,
-  checkSelectiveScanBackward,
-  checkSelectiveScanStep,
-  type SelectiveScanStepInputs,
-} from '@mamba-ts/backend';
-import type { Op } from '../op.js';
+import { checkSelectiveScan, checkSelectiveScanBackward, checkSelectiveScanStep } from '@mamba-ts/backend';
+import { type Op, real } from '../op.js';
 import { type FastScanInputs, isFast, isFastBackward, scan, scanBackward, scanStep } from './fast.js';
 import { generalScan, generalScanBackward } from './general.js';
 
@@ -20,12 +15,11 @@ export const selectiveScanBackward: Op<'selectiveScanBackward'> = (runtime, inpu
     : generalScanBackward(runtime, inputs, grads, dims);
 };
 
-export const selectiveScanStep: Op<'selectiveScanStep'> = (runtime, inputs: SelectiveScanStepInputs) => {
+export const selectiveScanStep: Op<'selectiveScanStep'> = (runtime, inputs) => {
   const dims = checkSelectiveScanStep(inputs);
-  const { state, constant: _, ...rest } = inputs;
   // A step takes B and C from memory, so that it needs no fours of channels.
   if (!dims.complex && dims.discretization === 'mamba') {
-    return scanStep(runtime, rest as FastScanInputs, state as FastScanInputs['u'], dims);
+    return scanStep(runtime, inputs, real(inputs.state), dims);
   }
-  return generalScan(runtime, { ...rest, initialState: state }, dims, state).y;
+  return generalScan(runtime, { ...inputs, initialState: inputs.state }, dims, inputs.state).y;
 };
