@@ -172,7 +172,8 @@ test('Ctrl-C: the built command saves, stops with code 130, and can be resumed',
   const code = await new Promise((resolve) => {
     child.stdout.on('data', (piece) => {
       printed += piece;
-      if (printed.includes('"step":3')) child.kill('SIGINT');
+      // Once: a second Ctrl-C would not wait for the checkpoint.
+      if (printed.includes('"step":3') && !child.killed) child.kill('SIGINT');
     });
     child.on('exit', resolve);
   });
