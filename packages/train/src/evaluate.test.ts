@@ -140,6 +140,18 @@ describe('evaluateBatches', () => {
       code('ABORTED'),
     );
     expect(backend.memory()).toEqual(before);
+
+    const stateless: Trainable = {
+      backend,
+      noDecay: lm.noDecay,
+      parameters: () => lm.parameters(),
+      forward: (ids) => lm.forward(ids),
+    };
+    const another = new AbortController();
+    setTimeout(() => another.abort(), 5);
+    await expect(evaluateBatches(stateless, endless(), { signal: another.signal })).rejects.toEqual(
+      code('ABORTED'),
+    );
   });
 });
 

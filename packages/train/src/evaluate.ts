@@ -68,6 +68,7 @@ async function* readBatch(
   chunkSize: number,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<{ logits: Tensor; targets: number[][] }> {
+  await nextTurn();
   throwIfAborted(signal, 'the evaluation');
   const cut = (rows: number[][], from: number, to: number) => rows.map((row) => row.slice(from, to));
   const length = ids[0]!.length;

@@ -43,8 +43,8 @@ export interface ExperimentOverrides {
   quick?: boolean | undefined;
 }
 
-/** Attention's scores are [L, L]. */
-const ATTENTION_MAX_LENGTH = 2 ** 12;
+/** Attention's scores are [L, L]: time and memory grow with the square. */
+const ATTENTION_MAX_LENGTH = 2 ** 11;
 
 /** S4D carries a state to any length, but a scan with complex A is slow, and past twice the training length it guesses. */
 const S4D_MAX_LENGTH = 2 ** 13;
