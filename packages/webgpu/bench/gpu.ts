@@ -1,0 +1,243 @@
+/*
+ * Times the backend on this machine's GPU: memory and arithmetic ceilings, the selective scan from 2k to 128k tokens, matrix
+ * products, decoding and prefill of the mamba-130m shape. One JSON object on stdout at the end, progress on stderr.
+ *
+ *   pnpm exec tsx --conditions=@mamba-ts/source bench/gpu.ts [scan] [gemm] [decode] [prefill] [train]
+ *
+ * For a machine with nothing but a driver: bench/pack.ts. Medians; every case is warmed up; inputs rotate, so that a cache of
+ * 64 MB does not serve them twice.
+ */
+import type { Tensor } from '@mamba-ts/backend';
+import { createWebgpuBackend, type WebgpuBackend } from '../src/index.js';
+import { MAMBA_130M, Network, type WeightType } from './network.js';
+
+interface Row {
+  case: string;
+  shape: string;
+  value: number;
+  unit: string;
+  limit?: number;
+  share?: number;
+}
+
+const rows: Row[] = [];
+function report(row: Row): void {
+  rows.push(row);
+  const share = row.share === undefined ? '' : `  ${(100 * row.share).toFixed(1)} %`;
+  console.error(
+    `${row.case.padEnd(28)} ${row.shape.padEnd(32)} ${row.value.toPrecision(4)} ${row.unit}${share}`,
+  );
+}
+
+function random(count: number, seed: number, scale = 1): Float32Array {
+  const out = new Float32Array(count);
+  let state = seed * 2654435761;
+  for (let i = 0; i < count; i++) {
+    state = (Math.imul(state, 1664525) + 1013904223) | 0;
+    out[i] = (scale * state) / 2 ** 31;
+  }
+  return out;
+}
+
+/** Milliseconds of one run: the median of rounds of enough runs to fill a tenth of a second. */
+async function time(backend: WebgpuBackend, run: (i: number) => void): Promise<number> {
+  const { queue } = backend.device;
+  const round = async (count: number, from: number) => {
+    const start = performance.now();
+    for (let i = 0; i < count; i++) backend.scope(() => void run(from + i));
+    // Reading a number hands over what is enqueued.
+    const marker = backend.zeros([1]);
+    await marker.data();
+    marker.dispose();
+    await queue.onSubmittedWorkDone();
+    return (performance.now() - start) / count;
+  };
+  await round(2, 0);
+  const once = await round(2, 2);
+  const count = Math.max(1, Math.min(200, Math.round(100 / once)));
+  const found: number[] = [];
+  for (let r = 0; r < 5; r++) found.push(await round(count, 4 + r * count));
+  return found.sort((a, b) => a - b)[2]!;
+}
+
+/** GB/s that a plain kernel reads and writes: y = a + b over 256 MB each. */
+async function bandwidth(backend: WebgpuBackend): Promise<number> {
+  const n = 2 ** 26;
+  const [a, b] = [backend.zeros([n]), backend.zeros([n])];
+  const ms = await time(backend, () => backend.ops.add({ a, b }));
+  a.dispose();
+  b.dispose();
+  const value = (3 * 4 * n) / ms / 1e6;
+  report({ case: 'memory', shape: 'a + b, 2^26 f32', value, unit: 'GB/s' });
+  return value;
+}
+
+async function scan(backend: WebgpuBackend, limit: number): Promise<void> {
+  const [D, N] = [1536, 16];
+  for (const L of [2048, 8192, 32768, 131072]) {
+    const bytes = 4 * (4 * L * D + 2 * L * N);
+    const sets = Math.max(1, Math.ceil(256e6 / bytes));
+    const small = random(L * N, 1);
+    const base = random(Math.min(L, 8192) * D, 2);
+    const make = (shape: number[], data: Float32Array) => backend.tensor(data, shape);
+    // The same numbers over and over: what is timed does not depend on them, and uploading gigabytes takes long.
+    const long = () => {
+      const piece = make([1, Math.min(L, 8192), D], base);
+      if (L <= 8192) return piece;
+      const whole = backend.ops.concat({ tensors: Array(L / 8192).fill(piece) as Tensor[], axis: 1 });
+      piece.dispose();
+      return whole;
+    };
+    const inputs = Array.from({ length: sets }, () => ({
+      u: long(),
+      delta: long(),
+      A: make(
+        [D, N],
+        Float32Array.from({ length: D * N }, (_, i) => -1 - (i % N)),
+      ),
+      B: make([1, L, N], small),
+      C: make([1, L, N], small),
+      D: make([D], random(D, 3)),
+      z: long(),
+      deltaBias: make([D], random(D, 4)),
+      softplus: true,
+    }));
+    const ms = await time(backend, (i) => backend.ops.selectiveScan(inputs[i % sets]!));
+    const value = bytes / ms / 1e6;
+    const shape = `L=${L} D=${D} N=${N}`;
+    report({ case: 'scan forward', shape, value: ms, unit: 'ms' });
+    report({ case: 'scan forward', shape, value, unit: 'GB/s', limit, share: value / limit });
+    if (L <= 8192) {
+      const back = await time(backend, (i) => {
+        const one = inputs[i % sets]!;
+        return backend.ops.selectiveScanBackward(one, { dy: one.z });
+      });
+      report({ case: 'scan backward', shape, value: back, unit: 'ms' });
+    }
+    for (const set of inputs) for (const x of Object.values(set)) if (typeof x === 'object') x.dispose();
+  }
+}
+
+async function gemm(backend: WebgpuBackend): Promise<void> {
+  for (const [M, K, N] of [
+    [2048, 768, 3072],
+    [2048, 1536, 768],
+    [2048, 1536, 80],
+    [2048, 48, 1536],
+    [4096, 4096, 4096],
+  ] as const) {
+    for (const type of ['f32', 'f16'] as const) {
+      const x = backend.tensor(random(M * K, 1), [M, K]);
+      const weight = backend.tensor(random(N * K, 2), [N, K], type);
+      const ms = await time(backend, () => backend.ops.linear({ x, weight }));
+      const value = (2 * M * N * K) / ms / 1e9;
+      report({ case: `matrix product, ${type}`, shape: `${M} x ${K} -> ${N}`, value, unit: 'TFLOP/s' });
+      x.dispose();
+      weight.dispose();
+    }
+  }
+}
+
+async function matvecs(backend: WebgpuBackend, limit: number): Promise<void> {
+  for (const [K, N] of [
+    [768, 3072],
+    [1536, 768],
+    [1536, 80],
+    [768, 50280],
+  ] as const) {
+    for (const type of ['f16', 'int8'] as const) {
+      const bytes = N * (type === 'f16' ? 2 * K : K + K / 8);
+      const sets = Math.max(1, Math.min(64, Math.ceil(128e6 / bytes)));
+      const data = random(N * K, 2);
+      const weights = Array.from({ length: sets }, () => backend.tensor(data, [N, K], type));
+      const x = backend.tensor(random(K, 1), [1, K]);
+      const ms = await time(backend, (i) => backend.ops.linear({ x, weight: weights[i % sets]! }));
+      const value = bytes / ms / 1e6;
+      const shape = `${K} -> ${N} (${(1000 * ms).toFixed(1)} us)`;
+      report({ case: `matvec, ${type}`, shape, value, unit: 'GB/s', limit, share: value / limit });
+      for (const tensor of [x, ...weights]) tensor.dispose();
+    }
+  }
+}
+
+async function decode(backend: WebgpuBackend, type: WeightType): Promise<void> {
+  const network = new Network(backend, MAMBA_130M, type);
+  const { ops } = backend;
+  const tokens = 200;
+  const read = async (next: () => Tensor): Promise<number> => {
+    // The next token stays on the GPU; its number is read two steps later.
+    const waiting: Promise<unknown>[] = [];
+    for (let i = 0; i < 10; i++) await next().data();
+    const start = performance.now();
+    for (let i = 0; i < tokens; i++) {
+      waiting.push(next().data());
+      if (waiting.length > 2) await waiting.shift();
+    }
+    await Promise.all(waiting);
+    return (1000 * tokens) / (performance.now() - start);
+  };
+  for (const fused of [true, false]) {
+    const id = backend.tensor([7], [1], 'i32');
+    const state = network.createState();
+    const step = () => {
+      const next = ops.argmax({ x: network.step(id, state, fused) });
+      backend.write(id, next);
+    };
+    const path = fused ? 'mambaStep' : 'single ops';
+    const plain = await read(() => {
+      backend.scope(step);
+      return id;
+    });
+    report({ case: `decode 130m ${type}`, shape: path, value: plain, unit: 'tokens/s' });
+    const captured = backend.capture(step);
+    const replayed = await read(() => {
+      captured.replay();
+      return id;
+    });
+    report({ case: `decode 130m ${type}`, shape: `${path}, replayed`, value: replayed, unit: 'tokens/s' });
+    // What the processor needs to enqueue a token, with nothing read.
+    const start = performance.now();
+    for (let i = 0; i < 50; i++) captured.replay();
+    const enqueue = (performance.now() - start) / 50;
+    await id.data();
+    report({ case: `decode 130m ${type}`, shape: `${path}, enqueueing`, value: enqueue, unit: 'ms' });
+    captured.dispose();
+  }
+  if (type === 'f16') {
+    for (const L of [512, 2048]) {
+      const ids = backend.tensor(
+        Int32Array.from({ length: L }, (_, i) => (i * 7919) % MAMBA_130M.vocab),
+        [1, L],
+        'i32',
+      );
+      const ms = await time(backend, () => network.prefill(ids));
+      report({ case: 'prefill 130m f16', shape: `L=${L}`, value: (1000 * L) / ms, unit: 'tokens/s' });
+    }
+  }
+}
+
+async function main(wanted: readonly string[]): Promise<void> {
+  const all = wanted.length === 0;
+  const backend = await createWebgpuBackend();
+  console.error(backend.description);
+  const limit = await bandwidth(backend);
+  const parts: Record<string, () => Promise<void>> = {
+    scan: () => scan(backend, limit),
+    gemm: () => gemm(backend),
+    matvec: () => matvecs(backend, limit),
+    decode: () => decode(backend, 'f16'),
+    'decode-int8': () => decode(backend, 'int8'),
+  };
+  for (const [name, run] of Object.entries(parts)) {
+    if (!all && !wanted.includes(name)) continue;
+    try {
+      await run();
+    } catch (error) {
+      console.error(`${name}: ${error}`);
+    }
+  }
+  console.log(JSON.stringify({ device: backend.description, rows }, null, 1));
+  await backend.dispose();
+}
+
+await main(process.argv.slice(2));
