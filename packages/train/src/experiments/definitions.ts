@@ -108,7 +108,7 @@ const SELECTIVE_COPYING = {
   length: 256,
   minLength: 32,
   batch: 16,
-  steps: 5000,
+  steps: 12_000,
   lr: 1e-2,
   schedule: 'cosine',
   evalEvery: 300,
