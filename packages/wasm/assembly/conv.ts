@@ -204,38 +204,44 @@ export function convBackward(piece: i32, scratch: usize): void {
   }
 }
 
+/** Four channels' weights for tap `tap`, [D, W] -> lanes. */
+@inline function tapOf(weights: usize, width: i32, tap: i32, count: i32): v128 {
+  const step = <usize>width << 2;
+  let w = v128.load32_zero(weights + (tap << 2));
+  if (count > 1) w = v128.load_lane<f32>(weights + step + (tap << 2), w, 1);
+  if (count > 2) w = v128.load_lane<f32>(weights + 2 * step + (tap << 2), w, 2);
+  if (count > 3) w = v128.load_lane<f32>(weights + 3 * step + (tap << 2), w, 3);
+  return w;
+}
+
 /**
  * One token: y = conv, and the state moves up by one. 0 x, 1 weight, 2 bias or 0, 3 state, 6 D, 7 W, 8 silu, 10 y.
- * A piece: a block of channels of a row of the batch. Scratch: W + 2 lines.
+ * A piece: 64 channels of a row of the batch.
  */
 export function convStep(piece: i32, scratch: usize): void {
   const d = int(6);
   const width = int(7);
-  const blocks = (d + BLOCK - 1) / BLOCK;
+  const blocks = d + 63 >> 6;
   const batch = piece / blocks;
-  const first = piece % blocks * BLOCK;
-  const channels = min(BLOCK, d - first);
+  const first = piece % blocks << 6;
   const stride = <usize>d << 2;
-  const x = ptr(0) + <usize>batch * stride + (first << 2);
-  const y = ptr(10) + <usize>batch * stride + (first << 2);
-  const state = ptr(3) + <usize>batch * (width - 1) * stride + (first << 2);
-  _width = width;
-  gatherWeights(first, channels, scratch);
-  for (let c = 0; c < channels; c += 4) {
-    const count = channels - c;
-    const at = <usize>c << 2;
-    let acc = v128.load(scratch + <usize>width * LINE + at);
-    let row = state + at;
+  for (let channel = first, end = min(d, first + 64); channel < end; channel += 4) {
+    const count = end - channel;
+    const lane = <usize>channel << 2;
+    const weights = ptr(1) + <usize>channel * (width << 2);
+    let acc = ptr(2) ? v128.load(ptr(2) + lane) : f32x4.splat(0);
+    let row = ptr(3) + <usize>batch * (width - 1) * stride + lane;
     for (let j = 0; j < width - 1; j++) {
       const v = loadPart(row, count);
-      acc = madd(v, v128.load(scratch + <usize>j * LINE + at), acc);
+      acc = madd(v, tapOf(weights, width, j, count), acc);
       if (j > 0) storePart(row - stride, v, count);
       row += stride;
     }
-    const now = loadPart(x + at, count);
-    acc = madd(now, v128.load(scratch + <usize>(width - 1) * LINE + at), acc);
+    const at = <usize>batch * stride + lane;
+    const now = loadPart(ptr(0) + at, count);
+    acc = madd(now, tapOf(weights, width, width - 1, count), acc);
     if (width > 1) storePart(row - stride, now, count);
     if (int(8)) acc = f32x4.mul(acc, sigmoid4(acc));
-    storePart(y + at, acc, count);
+    storePart(ptr(10) + at, acc, count);
   }
 }

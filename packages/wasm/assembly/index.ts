@@ -7,4 +7,5 @@ export { gemmScratch } from './gemm';
 export { tile } from './gemm';
 export { dotBf16, dotF16, dotInt8 } from './matvec-narrow';
 export { advanceOne, advanceTwo, advanceTwoConstant, decays } from './scan';
+export { stepDecays, stepStates } from './scan-step';
 export { forthAndBack, forthAndBackConstant, stateOnly } from './scan-backward';

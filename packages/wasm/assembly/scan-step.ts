@@ -1,86 +1,146 @@
 /*
- * One token of the selective scan with real A, in place: decoding. States are the lanes here, as they lie in memory, and four
- * channels go together, so that softplus, the sums over states and the gate are vectors too.
+ * One token of the selective scan with real A, in place: decoding. States are the lanes here, as they lie in memory. A piece is
+ * 16 channels of a row of the batch: first their steps Δ and inputs Δ u, four channels in lanes; then all their decays, in one
+ * run, each channel's step beside each vector of its A; then the states and the sums over them; last the skip and the gate.
  */
 import { int, ptr } from './args';
-import { stepSize } from './scan';
-import {
-  exp2Constant, exp2High, exp2Low, loadPart, madd, magic, min, one, sigmoid4, storePart, sums,
-} from './simd';
+import { decayAnywhere, stepSize } from './scan';
+import { exp2Constant, loadPart, madd, magic, min, one, sigmoid4, storePart, sum } from './simd';
 
 const CHANNELS: i32 = 16;
 
-/** exp(Δ A) = 2^t, t = Δ A log2 e: saturated below 2^-126 and above the floats, NaN for NaN. */
-@inline function decay(
-  t: v128, low: v128, high: v128, shift: v128,
-  k1: v128, k2: v128, k3: v128, k4: v128, k5: v128, unit: v128,
-): v128 {
-  const inside = f32x4.pmin(f32x4.pmax(t, low), high);
-  const r = f32x4.add(inside, shift);
-  const f = f32x4.sub(inside, f32x4.sub(r, shift));
-  const p = madd(madd(madd(madd(madd(k5, f, k4), f, k3), f, k2), f, k1), f, unit);
-  return i32x4.add(p, i32x4.shl(r, 23));
+/** exp(step A), `count` vectors of each, to `out`. */
+export function stepDecays(count: i32, steps: usize, a: usize, out: usize): void {
+  const shift = magic(), unit = one();
+  const k1 = exp2Constant(1), k2 = exp2Constant(2), k3 = exp2Constant(3), k4 = exp2Constant(4), k5 = exp2Constant(5);
+  const end = out + (<usize>count << 4);
+  do {
+    v128.store(out, decayAnywhere(v128.load(steps), v128.load(a), shift, k1, k2, k3, k4, k5, unit));
+    steps += 16;
+    a += 16;
+    out += 16;
+  } while (out < end);
+}
+
+/**
+ * h = e h + input b, y = c h, of `channels` channels one after another: `bNext` and `cNext` bytes from one's row of B and C to the
+ * next one's. N is a multiple of four.
+ */
+export function stepStates(
+  channels: i32, states: i32, e: usize, inputs: usize, h: usize, b: usize, bNext: usize, c: usize, cNext: usize, ys: usize,
+): void {
+  const bytes = <usize>states << 2;
+  const end = inputs + (<usize>channels << 2);
+  do {
+    const input = v128.load32_splat(inputs);
+    const rowEnd = h + bytes;
+    let total = f32x4.splat(0);
+    do {
+      const next = madd(v128.load(e), v128.load(h), f32x4.mul(input, v128.load(b)));
+      v128.store(h, next);
+      total = madd(next, v128.load(c), total);
+      e += 16;
+      h += 16;
+      b += 16;
+      c += 16;
+    } while (h < rowEnd);
+    store<f32>(ys, sum(total));
+    b += bNext - bytes;
+    c += cNext - bytes;
+    inputs += 4;
+    ys += 4;
+  } while (inputs < end);
+}
+
+/** The same of one channel with any N. */
+function stepState(states: i32, e: usize, inputs: usize, h: usize, b: usize, c: usize, ys: usize): void {
+  const input = v128.load32_splat(inputs);
+  let total = f32x4.splat(0);
+  for (let n = 0; n < states; n += 4) {
+    const rest = states - n;
+    const next = madd(v128.load(e), loadPart(h, rest), f32x4.mul(input, loadPart(b, rest)));
+    storePart(h, next, rest);
+    total = madd(next, loadPart(c, rest), total);
+    e += 16;
+    h += 16;
+    b += 16;
+    c += 16;
+  }
+  store<f32>(ys, sum(total));
 }
 
 /**
  * 0 u, 1 delta, 2 A, 3 B, 4 C, 5 D or 0, 6 z or 0, 7 deltaBias or 0, 8 state, 10 y, 13 D, 14 N, 15 groups of B (0: constant), 16 groups of C,
- * 17 softplus. A piece: 16 channels of a row of the batch. Scratch: 6 vectors.
+ * 17 softplus. A piece: 16 channels of a row of the batch. Scratch: 8 vectors, and of 16 channels ceil(N / 4) vectors three times.
  */
 export function scanStep(piece: i32, scratch: usize): void {
   const d = int(13);
   const states = int(14);
   const bytes = <usize>states << 2;
+  const perChannel = states + 3 >> 2;
   const blocks = (d + CHANNELS - 1) / CHANNELS;
   const batch = piece / blocks;
   const first = piece % blocks * CHANNELS;
-  const end = min(d, first + CHANNELS);
+  const channels = min(CHANNELS, d - first);
+  const inputs = scratch;
+  const ys = inputs + 64;
+  const steps = ys + 64;
+  const runBytes = <usize>(CHANNELS * perChannel) << 4;
+  const factors = steps + runBytes;
+  const decays = factors + runBytes;
+  const at = <usize>batch * d + first << 2;
+
+  let a = ptr(2) + <usize>first * bytes;
+  let factor = factors;
+  let step = steps;
+  const log2e = f32x4.splat(1.4426950408889634);
+  for (let c = 0; c < channels; c += 4) {
+    const lane = <usize>c << 2;
+    const count = channels - c;
+    const bias = ptr(7) ? loadPart(ptr(7) + (first << 2) + lane, count) : f32x4.splat(0);
+    const delta = stepSize(loadPart(ptr(1) + at + lane, count), bias, int(17) != 0);
+    v128.store(ys + lane, f32x4.mul(delta, log2e));
+    v128.store(inputs + lane, f32x4.mul(delta, loadPart(ptr(0) + at + lane, count)));
+  }
+  for (let c = 0; c < channels; c++) {
+    const splat = v128.load32_splat(ys + (c << 2));
+    for (let n = 0; n < states; n += 4) {
+      v128.store(step, splat);
+      step += 16;
+      // A's rows are whole vectors, or they are made so.
+      if (states & 3) v128.store(factor, loadPart(a + (n << 2), states - n));
+      factor += 16;
+    }
+    a += bytes;
+  }
+  stepDecays(channels * perChannel, steps, states & 3 ? factors : ptr(2) + <usize>first * bytes, decays);
+
   const bGroups = int(15);
   const cGroups = int(16);
-  const shift = magic(), low = exp2Low(), high = exp2High(), unit = one();
-  const k1 = exp2Constant(1), k2 = exp2Constant(2), k3 = exp2Constant(3), k4 = exp2Constant(4), k5 = exp2Constant(5);
-  for (let channel = first; channel < end; channel += 4) {
-    const count = end - channel;
-    const lane = <usize>channel << 2;
-    const at = (<usize>batch * d << 2) + lane;
-    const u = loadPart(ptr(0) + at, count);
-    const bias = ptr(7) ? v128.load(ptr(7) + lane) : f32x4.splat(0);
-    const delta = stepSize(loadPart(ptr(1) + at, count), bias, int(17) != 0);
-    v128.store(scratch, f32x4.mul(delta, f32x4.splat(1.4426950408889634)));
-    v128.store(scratch, f32x4.mul(delta, u), 16);
-    for (let c = 0; c < 4; c++) {
-      const acc = scratch + 32 + (c << 4);
-      let total = f32x4.splat(0);
-      if (c < count) {
-        const here = channel + c;
-        const step = v128.load32_splat(scratch + (c << 2));
-        const input = v128.load32_splat(scratch + (c << 2), 16);
-        const a = ptr(2) + <usize>here * bytes;
-        const h = ptr(8) + <usize>(batch * d + here) * bytes;
-        const b = ptr(3) + (bGroups ? <usize>(batch * bGroups + here / (d / bGroups)) : <usize>here) * bytes;
-        const cs = ptr(4) + (cGroups ? <usize>(batch * cGroups + here / (d / cGroups)) : <usize>here) * bytes;
-        let n: usize = 0;
-        for (; n + 16 <= bytes; n += 16) {
-          const e = decay(f32x4.mul(step, v128.load(a + n)), low, high, shift, k1, k2, k3, k4, k5, unit);
-          const next = madd(e, v128.load(h + n), f32x4.mul(input, v128.load(b + n)));
-          v128.store(h + n, next);
-          total = madd(next, v128.load(cs + n), total);
-        }
-        if (n < bytes) {
-          const rest = <i32>(bytes - n) >> 2;
-          const e = decay(f32x4.mul(step, loadPart(a + n, rest)), low, high, shift, k1, k2, k3, k4, k5, unit);
-          const next = madd(e, loadPart(h + n, rest), f32x4.mul(input, loadPart(b + n, rest)));
-          storePart(h + n, next, rest);
-          total = madd(next, loadPart(cs + n, rest), total);
-        }
-      }
-      v128.store(acc, total);
+  let h = ptr(8) + <usize>(batch * d + first) * bytes;
+  if (!(states & 3) && bGroups <= 1 && cGroups <= 1) {
+    const b = ptr(3) + <usize>(bGroups ? batch : first) * bytes;
+    const c = ptr(4) + <usize>(cGroups ? batch : first) * bytes;
+    stepStates(channels, states, decays, inputs, h, b, bGroups ? 0 : bytes, c, cGroups ? 0 : bytes, ys);
+  } else {
+    const bShare = bGroups ? d / bGroups : 1;
+    const cShare = cGroups ? d / cGroups : 1;
+    for (let i = 0; i < channels; i++) {
+      const b = ptr(3) + <usize>(batch * bGroups + (first + i) / bShare) * bytes;
+      const c = ptr(4) + <usize>(batch * cGroups + (first + i) / cShare) * bytes;
+      stepState(states, decays + (<usize>(i * perChannel) << 4), inputs + (i << 2), h, b, c, ys + (i << 2));
+      h += bytes;
     }
-    let y = sums(v128.load(scratch, 32), v128.load(scratch, 48), v128.load(scratch, 64), v128.load(scratch, 80));
-    if (ptr(5)) y = madd(v128.load(ptr(5) + lane), u, y);
+  }
+  for (let c = 0; c < channels; c += 4) {
+    const lane = <usize>c << 2;
+    const count = channels - c;
+    let y = v128.load(ys + lane);
+    if (ptr(5)) y = madd(loadPart(ptr(5) + (first << 2) + lane, count), loadPart(ptr(0) + at + lane, count), y);
     if (ptr(6)) {
-      const z = loadPart(ptr(6) + at, count);
+      const z = loadPart(ptr(6) + at + lane, count);
       y = f32x4.mul(y, f32x4.mul(z, sigmoid4(z)));
     }
-    storePart(ptr(10) + at, y, count);
+    storePart(ptr(10) + at + lane, y, count);
   }
 }

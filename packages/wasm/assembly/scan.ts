@@ -12,7 +12,7 @@
  */
 import { int, ptr } from './args';
 import {
-  exp2Constant, loadPart, madd, magic, min, one, sigmoid4, softplus4, storePart,
+  exp2Constant, exp2High, exp2Low, infinity, loadPart, madd, magic, min, one, sigmoid4, softplus4, storePart,
 } from './simd';
 
 /** Channels of a piece, four to a group. */
@@ -81,6 +81,17 @@ export function scaleA(a: usize, states: i32): void {
   return i32x4.add(p, i32x4.shl(r, 23));
 }
 
+/** The same for any t: zero below, infinity above, NaN for NaN. */
+@inline export function decayAnywhere(
+  delta: v128, a: v128, shift: v128, k1: v128, k2: v128, k3: v128, k4: v128, k5: v128, unit: v128,
+): v128 {
+  const t = f32x4.mul(delta, a);
+  let e = decay(delta, a, shift, k1, k2, k3, k4, k5, unit);
+  e = v128.andnot(e, f32x4.lt(t, exp2Low()));
+  e = v128.bitselect(infinity(), e, f32x4.gt(t, exp2High()));
+  return v128.bitselect(t, e, f32x4.ne(t, t));
+}
+
 /**
  * exp(Δ_t A) of one state for `count` tokens, and one more if that is odd. `largest`: bounds |Δ| in each lane, NaN if one is.
  *
@@ -92,7 +103,7 @@ export function decays(count: i32, a: usize, largest: v128, run: usize, out: usi
   const k1 = exp2Constant(1), k2 = exp2Constant(2), k3 = exp2Constant(3), k4 = exp2Constant(4), k5 = exp2Constant(5);
   const factor = v128.load(a);
   const end = out + (<usize>count << 4);
-  if (i32x4.all_true(f32x4.le(f32x4.mul(largest, f32x4.abs(factor)), f32x4.splat(126)))) {
+  if (i32x4.all_true(f32x4.le(f32x4.mul(largest, f32x4.abs(factor)), exp2High()))) {
     do {
       const e0 = decay(v128.load(run), factor, shift, k1, k2, k3, k4, k5, unit);
       const e1 = decay(v128.load(run, 16), factor, shift, k1, k2, k3, k4, k5, unit);
@@ -103,14 +114,8 @@ export function decays(count: i32, a: usize, largest: v128, run: usize, out: usi
     } while (out < end);
     return;
   }
-  const low = f32x4.splat(-126), high = f32x4.splat(126), infinity = f32x4.splat(Infinity);
   do {
-    const delta = v128.load(run);
-    const t = f32x4.mul(delta, factor);
-    let e = decay(delta, factor, shift, k1, k2, k3, k4, k5, unit);
-    e = v128.andnot(e, f32x4.lt(t, low));
-    e = v128.bitselect(infinity, e, f32x4.gt(t, high));
-    v128.store(out, v128.bitselect(t, e, f32x4.ne(t, t)));
+    v128.store(out, decayAnywhere(v128.load(run), factor, shift, k1, k2, k3, k4, k5, unit));
     run += 16;
     out += 16;
   } while (out < end);

@@ -55,6 +55,9 @@ import { CONSTANTS } from '../src/layout';
 @inline export function two15(): v128 {
   return at(28);
 }
+@inline export function infinity(): v128 {
+  return at(29);
+}
 
 function put(index: i32, value: f32): void {
   v128.store(CONSTANTS + (index << 4), f32x4.splat(value));
@@ -64,9 +67,9 @@ function put(index: i32, value: f32): void {
 export function initConstants(): void {
   put(0, 1);
   put(1, 12582912);
-  // exp2: below -126 the result would leave the normal numbers, above 128 the floats.
+  // exp2: where its result is a normal number.
   put(2, -126);
-  put(3, 127.99999);
+  put(3, 126);
   put(4, 0.6931470036506653);
   put(5, 0.24022242426872253);
   put(6, 0.05550733581185341);
@@ -95,6 +98,7 @@ export function initConstants(): void {
   v128.store(CONSTANTS + (26 << 4), i32x4.splat(0x8fffe000));
   v128.store(CONSTANTS + (27 << 4), i32x4.splat(0xffff0000));
   put(28, 32768);
+  put(29, Infinity);
 }
 
 @inline function expInside(x: v128): v128 {

@@ -76,10 +76,9 @@ export const causalConv1dStep: Op<'causalConv1dStep'> = (runtime, inputs) => {
   const y = runtime.empty(inputs.x.shape);
   runtime.run({
     kernel: CONV_STEP,
-    pieces: batch * ceilDiv(channels, BLOCK),
+    pieces: batch * ceilDiv(channels, 4 * BLOCK),
     ints: argumentsOf(inputs, dims, inputs.state, undefined, y),
     work: batch * channels * (width + 4),
-    scratch: (width + 2) * LINE,
   });
   return y;
 };

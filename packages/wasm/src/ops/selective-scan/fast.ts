@@ -120,7 +120,7 @@ export function scanStep(
     pieces: batch * ceilDiv(channels, CHANNELS),
     ints: argumentsOf(inputs, state, undefined, dims, y.address, 0),
     work: batch * channels * stateSize * 4,
-    scratch: 96,
+    scratch: 128 + 3 * CHANNELS * 16 * ceilDiv(stateSize, 4),
   });
   return y;
 }
