@@ -30,9 +30,8 @@ fn inner(x: C4, y: C4) -> vec4f {
   return x.re * y.re;
 }
 
-// exp(x) of decays: far below zero, where exp of some drivers is undefined, it is zero.
 fn expOf(x: C4) -> C4 {
-  let size = exp(max(x.re, vec4f(-200.0)));
+  let size = exp(x.re);
   if (!COMPLEX) { return C4(size, ZERO); }
   let turn = cosSin(x.im);
   return C4(size * turn.c, size * turn.s);

@@ -62,7 +62,7 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(num_workgroups) groups: vec3u,
     let atH = p.statesAt + (chunk * p.blocks + k) * LANES * D + d;
     let atQ = p.reverseAt + (chunk * p.blocks + k) * LANES * D + d;
     for (var q = 0u; q < Q; q++) {
-      aR[q] = quadAt(atA, q);
+      aR[q] = max(quadAt(atA, q), vec4f(-1e30));
       hR[q] = quadAt(atH, q);
       qR[q] = quadAt(atQ, q);
       if (COMPLEX) {

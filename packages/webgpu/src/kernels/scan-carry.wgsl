@@ -21,7 +21,7 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) i: u32
   let im = p.width * D;
   let own = ((p.first + w.z) * D + d) * p.states + n;
   let packed = p.packedAt + lane * D + d;
-  var a = C4(vec4f(scratch[packed]), ZERO);
+  var a = C4(vec4f(max(scratch[packed], -1e30)), ZERO);
   if (COMPLEX) { a.im = vec4f(scratch[packed + im]); }
   if (has(BACK)) { a = conj(a); }
   var h = C4(ZERO, ZERO);

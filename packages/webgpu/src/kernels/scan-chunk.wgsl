@@ -77,6 +77,7 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) i: u32
           if (COMPLEX) { scratch[lane + 4u * Q * D] = aI[q][j]; }
         }
       }
+      aR[q] = held(aR[q]);
     }
     var sum = 0.0;
     var ends = false;
@@ -97,16 +98,17 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) i: u32
         let at1 = min(at + D, last);
         let at2 = min(at + 2u * D, last);
         let at3 = min(at + 3u * D, last);
-        let x4 = vec4f(x[at], x[at1], x[at2], x[at3]);
-        let dt4 = timeStep(vec4f(delta[at], delta[at1], delta[at2], delta[at3]) + dBias);
+        // Behind the end no time passes and nothing comes in: the state stays.
+        let inside = vec4<u32>(t4) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(end);
+        let x4 = select(ZERO, vec4f(x[at], x[at1], x[at2], x[at3]), inside);
+        let dt4 = select(ZERO, timeStep(vec4f(delta[at], delta[at1], delta[at2], delta[at3]) + dBias), inside);
         for (var j = 0u; j < 4u; j++) {
           let o = select(j, 3u - j, REVERSE);
           let t = t4 + o;
-          if (t >= end) { continue; }
           let dt = dt4[o];
           var clear = false;
           if (has(SEQ)) {
-            if (t > 0u) { clear = seq[b * p.length + t] != seq[b * p.length + t - 1u]; }
+            if (t > 0u && t < end) { clear = seq[b * p.length + t] != seq[b * p.length + t - 1u]; }
           }
           for (var q = 0u; q < Q; q++) {
             var a = C4(aR[q], ZERO);
@@ -120,7 +122,7 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) i: u32
               if (!CONSTANT) { c.im = tile[((t - t0) * PARTS + 1u) * Q + q]; }
             }
             let turn = scaled(a, dt);
-            let e = expOf(turn);
+            let e = decayOf(turn);
             if (REVERSE) {
               h = conj(decayed(conj(add(h, scaled(conj(c), x4[o] * f32(PARTS)))), turn, e));
               if (clear) { h = C4(ZERO, ZERO); }

@@ -31,7 +31,7 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) i: u32
     let atA = p.packedAt + k * LANES * D + d;
     let atH = p.statesAt + ((w.z * p.chunks + w.y) * p.blocks + k) * LANES * D + d;
     for (var q = 0u; q < Q; q++) {
-      aR[q] = quadAt(atA, q);
+      aR[q] = held(quadAt(atA, q));
       hR[q] = quadAt(atH, q);
       if (COMPLEX) {
         aI[q] = quadAt(atA, Q + q);
@@ -47,15 +47,17 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) i: u32
         let rows = vec4<u32>(row, min(row + 1u, final_), min(row + 2u, final_), min(row + 3u, final_));
         let at = rows * D + d;
         let u4 = vec4f(u[at.x], u[at.y], u[at.z], u[at.w]);
-        let dt4 = timeStep(vec4f(delta[at.x], delta[at.y], delta[at.z], delta[at.w]) + dBias);
+        // Behind the end no time passes: the state stays, and nothing below has to ask.
+        let inside = vec4<u32>(t4) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(end);
+        let raw = timeStep(vec4f(delta[at.x], delta[at.y], delta[at.z], delta[at.w]) + dBias);
+        let dt4 = select(ZERO, raw, inside);
         var y4 = ZERO;
         for (var j = 0u; j < 4u; j++) {
           let t = t4 + j;
-          if (t >= end) { break; }
           let dt = dt4[j];
           var clear = false;
           if (has(SEQ)) {
-            if (t > 0u) { clear = seq[b * p.length + t] != seq[b * p.length + t - 1u]; }
+            if (t > 0u && t < end) { clear = seq[b * p.length + t] != seq[b * p.length + t - 1u]; }
           }
           var sum = ZERO;
           for (var q = 0u; q < Q; q++) {
@@ -63,7 +65,7 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) i: u32
             var h = C4(hR[q], ZERO);
             if (COMPLEX) { a.im = aI[q]; h.im = hI[q]; }
             let turn = scaled(a, dt);
-            let e = expOf(turn);
+            let e = decayOf(turn);
             h = decayed(h, turn, e);
             if (clear) { h = C4(ZERO, ZERO); }
             h = add(h, scaled(mul(coefficientB(t - t0, q), inputWeight(turn, e, dt)), u4[j]));

@@ -50,7 +50,7 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) i: u32
       let n = n0 + j;
       if (n >= p.states) { break; }
       let at = d * p.states + n;
-      a.re[j] = A[at];
+      a.re[j] = max(A[at], -1e30);
       h.re[j] = state[b * count + at];
       Bt.re[j] = B[atB + n];
       Ct.re[j] = C[atC + n];

@@ -11,6 +11,9 @@ const WG: u32 = 64u;
 const PARTS: u32 = select(1u, 2u, COMPLEX);
 const LANES: u32 = 4u * Q * PARTS; // of a block
 const IMS: u32 = select(1u, Q, COMPLEX); // length of arrays of imaginary parts
+// Where A is real and needed for nothing but decays it is held times log2 e: exp2 is one instruction, exp is two.
+const BASE2: bool = !COMPLEX && !ZOH;
+const HELD: f32 = select(1.0, 1.4426950408889634, BASE2);
 const RESET: f32 = 3.0e38; // in the place of the sum of dt: a sequence ends in this chunk, nothing passes
 const NONE: u32 = 0xffffffffu; // no imaginary part
 const BIAS: u32 = 1u;
@@ -46,6 +49,17 @@ fn placeOf(w: u32, i: u32) -> Place {
 fn timeStep(delta: vec4f) -> vec4f {
   if (has(SOFTPLUS)) { return softplus(delta); }
   return delta;
+}
+
+// A as it is held; times any dt it stays finite, as exp of some drivers needs it.
+fn held(a: vec4f) -> vec4f {
+  return max(a * HELD, vec4f(-1e30));
+}
+
+// The decay of a step, from A as it is held, times dt.
+fn decayOf(turn: C4) -> C4 {
+  if (BASE2) { return C4(exp2(turn.re), ZERO); }
+  return expOf(turn);
 }
 
 // What multiplies B u: dt, or with zoh (exp(dt A) - 1) / A = dt phi(dt A).

@@ -52,7 +52,7 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) i: u32
   var out = 0.0;
   for (var q = part; q < quads; q += 4u) {
     let at = (b * p.channels + d) * quads + q;
-    let decay = exp(max(dt * A[d * quads + q], vec4f(-200.0)));
+    let decay = exp(dt * max(A[d * quads + q], vec4f(-1e30)));
     let h = decay * state[at] + dt * input * projected4(rowB + 4u * q, rowC);
     if (live) { state[at] = h; }
     out += dot(projected4(rowC + 4u * q, row + p.stride), h);
