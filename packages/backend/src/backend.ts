@@ -1,4 +1,4 @@
-import type { OpName, Ops } from './ops.js';
+import type { OpName, Ops, OptionalOpName, OptionalOps } from './ops.js';
 import type { DType, Tensor, TensorSource } from './tensor.js';
 
 /** What lives on a backend now. Tests prove with it that nothing leaks. */
@@ -13,7 +13,7 @@ export interface MemoryUse {
 export interface OpNeed {
   /** Type of the activations. */
   readonly dtype?: DType;
-  /** Type of the weight of `linear` and `embedding`. */
+  /** Type of the weight of `linear` and `embedding`, of the projections of `mambaStep`. */
   readonly weight?: DType;
   /** Complex A. */
   readonly complex?: boolean;
@@ -30,7 +30,7 @@ export interface Backend {
   readonly name: string;
   /** One line for people: device, threads, features. */
   readonly description: string;
-  readonly ops: Ops;
+  readonly ops: Ops & Partial<OptionalOps>;
 
   /**
    * Uploads a copy of `data`. `dtype` is `f32` unless said. Numbers are rounded to f16 and bf16 and quantised to int8
@@ -43,7 +43,7 @@ export interface Backend {
   zeros(shape: readonly number[], dtype?: DType): Tensor;
 
   /** Whether `ops[op]` runs here with what the caller needs. */
-  supports(op: OpName, need?: OpNeed): boolean;
+  supports(op: OpName | OptionalOpName, need?: OpNeed): boolean;
 
   /**
    * Runs `run` and frees every tensor made inside but those in what it returns (a tensor, or plain objects, arrays and

@@ -2,11 +2,13 @@ import type { ComplexTensor, MaybeComplex, Tensor } from './tensor.js';
 
 /*
  * The operations of a backend. Letters in shapes: B batch, L length, D channels, N state size, G groups of channels that
- * share a row of B and C, W convolution width, V vocabulary; `...` any leading axes.
+ * share a row of B and C, W convolution width, E width of the residual stream, R rank of Δ, V vocabulary; `...` any leading
+ * axes.
  *
- * Functional: every op returns new tensors and leaves its inputs alone, except the three that say "in place"
- * (`selectiveScanStep`, `causalConv1dStep`, `adamW`). Absent options are `undefined`. All floating inputs of a call have
- * one dtype (f32, or f64 on cpu), except the weights of `linear` and `embedding`, which may be f16, bf16 or int8.
+ * Functional: every op returns new tensors and leaves its inputs alone, except those that say "in place"
+ * (`selectiveScanStep`, `causalConv1dStep`, `adamW`, `mambaStep`). Absent options are `undefined`. All floating inputs of a call have
+ * one dtype (f32, or f64 on cpu), except the weights of `linear` and `embedding` and the projections of `mambaStep`, which
+ * may be f16, bf16 or int8.
  * A gradient has the shape of what it is the gradient of, and is returned only if that input was given; the gradient of an
  * f16, bf16 or int8 weight is f32.
  * Gradients of complex tensors follow torch: dL/dRe + i dL/dIm.
@@ -188,6 +190,39 @@ export interface CrossEntropyInputs {
   ignoreIndex?: number | undefined;
 }
 
+/** One token through a whole Mamba block: weights by their official names. Each projection has an element type of its own. */
+export interface MambaStepInputs {
+  /** [B, E] */
+  x: Tensor;
+  /** [B, E]: added to x first */
+  residual?: Tensor | undefined;
+  /** [E] */
+  normWeight: Tensor;
+  eps: number;
+  /** [2 D, E]: the rows of u, then those of z */
+  inProj: Tensor;
+  /** [D, W] */
+  convWeight: Tensor;
+  /** [D] */
+  convBias?: Tensor | undefined;
+  /** [B, W-1, D], oldest first: updated in place */
+  convState: Tensor;
+  /** [R + 2 N, D]: the rows of Δ, B, C */
+  xProj: Tensor;
+  /** [D, R] */
+  dtProj: Tensor;
+  /** [D] */
+  dtBias: Tensor;
+  /** [D, N], real: -exp(A_log) */
+  A: Tensor;
+  /** [D]: skip connection */
+  D?: Tensor | undefined;
+  /** [B, D, N]: updated in place */
+  state: Tensor;
+  /** [E, D] */
+  outProj: Tensor;
+}
+
 export interface AdamWInputs {
   /** Updated in place. */
   param: Tensor;
@@ -312,4 +347,18 @@ export interface Ops {
   adamW(inputs: AdamWInputs): void;
 }
 
+/**
+ * Ops that a backend may have beside `Ops`, where it computes them faster than the ops that they stand for: the model asks
+ * `supports` and goes the long way where they are missing. None has a gradient.
+ */
+export interface OptionalOps {
+  /**
+   * residual' = x + residual (x itself when no residual was given); y = outProj(mixer(rmsNorm(residual'))): `rmsNorm`,
+   * `linear`, `causalConv1dStep` with silu, `linear` twice, `selectiveScanStep` with softplus and gate, `linear`. Both states
+   * are updated in place.
+   */
+  mambaStep(inputs: MambaStepInputs): { y: Tensor; residual: Tensor };
+}
+
 export type OpName = keyof Ops;
+export type OptionalOpName = keyof OptionalOps;

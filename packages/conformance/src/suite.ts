@@ -1,5 +1,6 @@
-import type { Backend, DType, OpName } from '@mamba-ts/backend';
-import { type FloatType, isUnsupported } from './cases/case.js';
+import type { Backend, DType } from '@mamba-ts/backend';
+import { type AnyOp, type FloatType, isUnsupported } from './cases/case.js';
+import { definitionOf } from './cases/definitions.js';
 import { OP_NAMES } from './cases/families.js';
 import {
   type Check,
@@ -27,7 +28,7 @@ import { tensorChecks } from './checks/tensors.js';
 /** What decides how much is run and how strictly. */
 export interface SuiteOptions {
   /** Ops to judge, for a backend in the making. All unless said. */
-  readonly ops?: readonly OpName[] | undefined;
+  readonly ops?: readonly AnyOp[] | undefined;
   /** Types to check. All that the backend computes in unless said. */
   readonly dtypes?: readonly FloatType[] | undefined;
   /** Leaves longer sequences out: for slow devices. No limit on the figures, 130 on random shapes unless said. */
@@ -92,7 +93,7 @@ function contractChecks({ ops }: SuiteOptions): readonly ContractCheck[] {
   return among(ops, contract);
 }
 
-function among<T extends Check>(ops: readonly OpName[] | undefined, checks: readonly T[]): T[] {
+function among<T extends Check>(ops: readonly AnyOp[] | undefined, checks: readonly T[]): T[] {
   return checks.filter(({ needs }) => ops === undefined || needs.every(({ op }) => ops.includes(op)));
 }
 
@@ -126,7 +127,7 @@ function missing(backend: Backend, needs: readonly Need[], dtype: DType): string
   return undefined;
 }
 
-/** Why a check cannot be run on these two: which of them lacks what. The oracle is given widened weights. */
+/** Why a check cannot be run on these two: which of them lacks what. The oracle is given widened weights and single ops. */
 export function lack(
   { backend, oracle }: { backend: Backend; oracle: Backend },
   check: Check,
@@ -135,7 +136,9 @@ export function lack(
   const mine = missing(backend, check.needs, dtype);
   if (mine !== undefined) return { who: 'backend', what: mine };
   if (check.kind === 'contract') return undefined;
-  const widened = check.needs.map(({ weight: _, ...need }) => need);
+  const widened = check.needs.flatMap(
+    ({ weight: _, ...need }): readonly Need[] => definitionOf(need.op)?.by.map((op) => ({ op })) ?? [need],
+  );
   const theirs = missing(oracle, widened, 'f64');
   return theirs === undefined ? undefined : { who: 'oracle', what: theirs };
 }
@@ -194,6 +197,8 @@ export async function plan(options: ConformanceOptions): Promise<Plan> {
   const tests: PlannedTest[] = [];
   const denied = new Set<string>();
   const add = (check: Check, dtype: FloatType, group: string, run: () => Promise<void>) => {
+    // To lack an optional op is no gap.
+    if (check.needs.some(({ op }) => definitionOf(op) && !backend.supports(op, { dtype }))) return;
     const without = lack({ backend, oracle }, check, dtype);
     if (without === undefined) {
       tests.push({ group, name: check.name, run: () => perform(backend, run) });

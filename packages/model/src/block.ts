@@ -111,6 +111,48 @@ export function blockStep(
   return projectOut(run, weights, y);
 }
 
+/** Whether `fusedStep` is there for these blocks: the backend has the op, and they are what it computes, plain Mamba. */
+export function isFusable(
+  { backend, dtype, config }: Pick<Run, 'backend' | 'dtype' | 'config'>,
+  weights: Weights,
+): boolean {
+  const { mixer, complexA, selective, rmsNorm, gate, bias, dIntermediate } = config;
+  const plain = mixer === 's6' && !complexA && selective.delta && selective.B && selective.C;
+  if (!plain || !rmsNorm || !gate || bias || dIntermediate > 0) return false;
+  return PROJECTIONS.every((name) => backend.supports('mambaStep', { dtype, weight: weights[name]!.dtype }));
+}
+
+const PROJECTIONS = ['in_proj.weight', 'x_proj.weight', 'dt_proj.weight', 'out_proj.weight'] as const;
+
+/** The norm before the block and `blockStep` as one op: x [B, dModel] is added to the residual stream first. */
+export function fusedStep(
+  { backend, config }: Run,
+  normWeight: Tensor,
+  weights: Weights,
+  { A, D, deltaBias }: ScanConstants,
+  x: Tensor,
+  residual: Tensor | undefined,
+  state: LayerState,
+): { y: Tensor; residual: Tensor } {
+  return backend.ops.mambaStep!({
+    x,
+    residual,
+    normWeight,
+    eps: config.normEps,
+    inProj: weights['in_proj.weight']!,
+    convWeight: weights['conv1d.weight']!,
+    convBias: weights['conv1d.bias'],
+    convState: state.conv,
+    xProj: weights['x_proj.weight']!,
+    dtProj: weights['dt_proj.weight']!,
+    dtBias: deltaBias!,
+    A: A as Tensor,
+    D,
+    state: state.ssm as Tensor,
+    outProj: weights['out_proj.weight']!,
+  });
+}
+
 function projectIn({ ops, config }: Run, weights: Weights, x: Tensor): [Tensor, Tensor | undefined] {
   const { dInner, gate } = config;
   const xz = ops.linear({ x, weight: weights['in_proj.weight']!, bias: weights['in_proj.bias'] });

@@ -59,7 +59,7 @@ export class Engine {
     this.backend = backend;
     this.dtype = dtype;
     this.#parameters = parameters;
-    this.#weights = sortWeights(config, parameters);
+    this.#weights = sortWeights({ backend, dtype, config }, parameters);
     try {
       this.#currentConstants();
     } catch (error) {

@@ -1,6 +1,5 @@
 import type { Tensor } from '@mamba-ts/backend';
-import { blockForward, blockStep, type LayerState } from './block.js';
-import type { MambaConfig } from './config/config.js';
+import { blockForward, blockStep, fusedStep, isFusable, type LayerState } from './block.js';
 import { mixerOf } from './mixers/index.js';
 import type { Run, ScanConstants, Weights } from './mixers/mixer.js';
 import { mlp } from './mlp.js';
@@ -13,6 +12,8 @@ export interface ModelWeights {
   readonly head: Tensor;
   readonly layers: readonly LayerWeights[];
   readonly final: Weights;
+  /** Decoding steps go through the backend's `mambaStep`. */
+  readonly fused: boolean;
 }
 
 interface LayerWeights {
@@ -40,7 +41,11 @@ export interface SequenceOutputs {
   readonly hidden: Tensor[];
 }
 
-export function sortWeights(config: MambaConfig, parameters: ReadonlyMap<string, Tensor>): ModelWeights {
+export function sortWeights(
+  run: Pick<Run, 'backend' | 'dtype' | 'config'>,
+  parameters: ReadonlyMap<string, Tensor>,
+): ModelWeights {
+  const { config } = run;
   const layers = Array.from({ length: config.nLayer }, () => ({
     block: {} as Record<string, Tensor>,
     outer: {} as Record<string, Tensor>,
@@ -52,7 +57,8 @@ export function sortWeights(config: MambaConfig, parameters: ReadonlyMap<string,
     else final[name.replace('backbone.', '')] = tensor;
   }
   const embedding = final['embedding.weight']!;
-  return { embedding, head: final['lm_head.weight'] ?? embedding, layers, final };
+  const head = final['lm_head.weight'] ?? embedding;
+  return { embedding, head, layers, final, fused: isFusable(run, layers[0]!.block) };
 }
 
 /** The scan's inputs that follow from the weights alone, one a layer. */
@@ -111,6 +117,12 @@ export function forwardStep(
   let x = run.ops.embedding({ ids, weight: weights.embedding });
   let residual: Tensor | undefined;
   weights.layers.forEach((layer, i) => {
+    if (weights.fused) {
+      const normWeight = layer.outer['norm.weight']!;
+      const { block } = layer;
+      ({ y: x, residual } = fusedStep(run, normWeight, block, constants[i]!, x, residual, states[i]!));
+      return;
+    }
     const normed = norm(run, layer.outer, 'norm', x, residual);
     const y = blockStep(run, layer.block, constants[i]!, normed.y, states[i]!);
     ({ y: x, residual } = applyMlp(run, layer, y, normed.residual));

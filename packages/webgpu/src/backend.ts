@@ -9,6 +9,7 @@ import {
   type MemoryUse,
   type OpName,
   type OpNeed,
+  type OptionalOpName,
   sizeOf,
   type Tensor,
   type TensorSource,
@@ -96,7 +97,7 @@ export class WebgpuBackend implements Backend {
     return capture(this.#gpu, run);
   }
 
-  supports(op: OpName, { dtype = 'f32', weight = 'f32' }: OpNeed = {}): boolean {
+  supports(op: OpName | OptionalOpName, { dtype = 'f32', weight = 'f32' }: OpNeed = {}): boolean {
     return OP_NAMES.includes(op) && dtype === 'f32' && weight !== 'f64' && weight !== 'i32';
   }
 

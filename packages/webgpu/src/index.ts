@@ -3,4 +3,3 @@ export type { Capture } from './capture.js';
 export { createWebgpuBackend, type WebgpuBackendOptions } from './create.js';
 export type { Counters, DispatchInfo } from './engine.js';
 export type { WebgpuOps } from './ops/index.js';
-export type { MambaStepInputs } from './ops/mamba-step.js';

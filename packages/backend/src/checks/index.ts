@@ -24,6 +24,7 @@ export {
   type LinearRecurrenceDims,
 } from './linear-recurrence.js';
 export { checkLongConv, checkLongConvBackward, type LongConvDims } from './long-conv.js';
+export { checkMambaStep, type MambaStepDims } from './mamba-step.js';
 export {
   checkLayerNorm,
   checkLayerNormBackward,

@@ -1,5 +1,16 @@
-import { type Backend, MambaError, type OpName, type OpNeed, type Tensor } from '@mamba-ts/backend';
+import {
+  type Backend,
+  MambaError,
+  type OpName,
+  type OpNeed,
+  type OptionalOpName,
+  type Tensor,
+} from '@mamba-ts/backend';
 import { type HostTensor, isHostTensor, rounded } from '../host.js';
+import { definitionOf } from './definitions.js';
+
+/** An op of the contract, whether all backends have it or not. */
+export type AnyOp = OpName | OptionalOpName;
 
 /** Types that a backend computes in. */
 export type FloatType = 'f64' | 'f32';
@@ -22,7 +33,7 @@ export type Outputs = ReadonlyMap<string, HostTensor>;
 
 /** One call of one op: what everything in this suite evaluates. A `...Backward` op has `grads`. */
 export interface OpCase {
-  readonly op: OpName;
+  readonly op: AnyOp;
   readonly name: string;
   readonly inputs: HostTree;
   readonly grads?: HostTree;
@@ -31,18 +42,19 @@ export interface OpCase {
 }
 
 /** What each op that works in place changes. */
-export const IN_PLACE: Partial<Record<OpName, readonly string[]>> = {
+export const IN_PLACE: Partial<Record<AnyOp, readonly string[]>> = {
   selectiveScanStep: ['state'],
   causalConv1dStep: ['state'],
   adamW: ['param', 'm', 'v'],
+  mambaStep: ['state', 'convState'],
 };
 
 /** What `Backend.supports` is asked before a case is run, the type of the activations apart. */
 export function needOf({ inputs }: OpCase): OpNeed {
-  const weight = isHostTensor(inputs['weight']) ? inputs['weight'].stored : undefined;
+  const weight = Object.values(inputs).find((value) => isHostTensor(value) && value.stored);
   const A = inputs['A'];
   const complex = typeof A === 'object' && !isHostTensor(A);
-  return { ...(weight ? { weight } : {}), ...(complex ? { complex } : {}) };
+  return { ...(weight ? { weight: (weight as HostTensor).stored! } : {}), ...(complex ? { complex } : {}) };
 }
 
 /** Every tensor of nested objects and arrays, by its path. */
@@ -87,8 +99,8 @@ export async function readAll(tensors: readonly (readonly [string, Tensor])[]): 
 }
 
 export interface EvaluateOptions {
-  /** False for the oracle: see `upload`. */
-  readonly asStored?: boolean;
+  /** Weights as what they stand for (see `upload`), and optional ops by the ops that they stand for. */
+  readonly asOracle?: boolean;
   /** Also return the inputs, as `inputs.<path>`, read after the call. */
   readonly keepInputs?: boolean;
   /** Dispose the inputs as soon as the op has returned, before anything is read. */
@@ -100,11 +112,11 @@ export async function evaluate(
   backend: Backend,
   { op, inputs, grads }: OpCase,
   dtype: FloatType,
-  { asStored = true, keepInputs = false, disposeInputsFirst = false }: EvaluateOptions = {},
+  { asOracle = false, keepInputs = false, disposeInputsFirst = false }: EvaluateOptions = {},
 ): Promise<Outputs> {
   const uploaded = new Map<string, Tensor>();
   const place = (prefix: string) => (tensor: HostTensor, path: string) => {
-    const made = upload(backend, tensor, dtype, asStored);
+    const made = upload(backend, tensor, dtype, !asOracle);
     uploaded.set(`${prefix}.${path}`, made);
     return made;
   };
@@ -112,8 +124,13 @@ export async function evaluate(
   try {
     const args = [mapTree(inputs, place('inputs'))];
     if (grads !== undefined) args.push(mapTree(grads, place('grads')));
+    const definition = asOracle ? definitionOf(op) : undefined;
     const call = backend.ops[op] as (...args: unknown[]) => unknown;
-    results = leaves(call.apply(backend.ops, args)) as [string, Tensor][];
+    results = leaves(
+      definition
+        ? backend.scope(() => definition.run(backend.ops, args[0] as never))
+        : call.apply(backend.ops, args),
+    ) as [string, Tensor][];
     const read = [...results];
     for (const key of IN_PLACE[op] ?? [])
       for (const [path, tensor] of uploaded)

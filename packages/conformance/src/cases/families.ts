@@ -1,9 +1,10 @@
-import type { OpName } from '@mamba-ts/backend';
+import type { AnyOp } from './case.js';
 import { conv } from './conv.js';
 import { add, exp, fill, mul, silu } from './elementwise.js';
 import type { Family } from './family.js';
 import { embedding, linear } from './linear.js';
 import { argmax, crossEntropy } from './loss.js';
+import { mambaStep } from './mamba-step.js';
 import { layerNorm, rmsNorm } from './norm.js';
 import { adamW, gradNorm } from './optimizer.js';
 import { longConv, recurrence, s4dKernel } from './recurrence.js';
@@ -31,6 +32,7 @@ export const FAMILIES: readonly Family[] = [
   argmax,
   gradNorm,
   adamW,
+  mambaStep,
 ];
 
-export const OP_NAMES: readonly OpName[] = FAMILIES.flatMap(({ ops }) => ops);
+export const OP_NAMES: readonly AnyOp[] = FAMILIES.flatMap(({ ops }) => ops);

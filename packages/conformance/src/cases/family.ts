@@ -1,6 +1,5 @@
-import type { OpName } from '@mamba-ts/backend';
 import fc from 'fast-check';
-import type { OpCase } from './case.js';
+import type { AnyOp, OpCase } from './case.js';
 
 /** How large and how many the cases may be. */
 export interface Limits {
@@ -10,7 +9,7 @@ export interface Limits {
 
 /** The cases of ops that belong together: an op, its gradient, its step. */
 export interface Family {
-  readonly ops: readonly OpName[];
+  readonly ops: readonly AnyOp[];
   /** One case for each option and each awkward size; their names say which. */
   directed(limits: Limits): OpCase[];
   /** Random options, shapes and values; one case for each op. */

@@ -1,21 +1,20 @@
-import type { OpName } from '@mamba-ts/backend';
 import type { HostTensor } from '../host.js';
-import { leaves, type OpCase } from './case.js';
+import { type AnyOp, leaves, type OpCase } from './case.js';
 import { FAMILIES } from './families.js';
 
 /** Shapes are not in question here: small ones are enough. */
 const LIMITS = { maxLength: 17 };
 
-let made: ReadonlyMap<OpName, OpCase> | undefined;
+let made: ReadonlyMap<AnyOp, OpCase> | undefined;
 
 /** One case of each op, with as many of its inputs given as it has: for what must hold of every op. */
-export function samples(): ReadonlyMap<OpName, OpCase> {
+export function samples(): ReadonlyMap<AnyOp, OpCase> {
   made ??= choose();
   return made;
 }
 
-function choose(): ReadonlyMap<OpName, OpCase> {
-  const found = new Map<OpName, OpCase>();
+function choose(): ReadonlyMap<AnyOp, OpCase> {
+  const found = new Map<AnyOp, OpCase>();
   for (const family of FAMILIES) {
     for (const c of family.directed(LIMITS)) {
       const best = found.get(c.op);

@@ -1,5 +1,5 @@
-import type { Backend, OpName, OpNeed } from '@mamba-ts/backend';
-import type { FloatType, Outputs } from '../cases/case.js';
+import type { Backend, OpNeed } from '@mamba-ts/backend';
+import type { AnyOp, FloatType, Outputs } from '../cases/case.js';
 import { deviations } from '../cases/compare.js';
 import type { Limits } from '../cases/family.js';
 
@@ -26,7 +26,7 @@ export interface Measurement {
 }
 
 /** What an op is needed with. */
-export type Need = { readonly op: OpName } & OpNeed;
+export type Need = { readonly op: AnyOp } & OpNeed;
 
 /** Compares numbers; run once in each type that the backend computes in. */
 export interface NumericCheck {
@@ -73,13 +73,13 @@ export interface ContractContext {
 
 export type Check = NumericCheck | ContractCheck;
 
-export const kindOf = (op: OpName) => (op.endsWith('Backward') ? 'gradient' : 'forward');
+export const kindOf = (op: AnyOp) => (op.endsWith('Backward') ? 'gradient' : 'forward');
 
 /** Judges a call's results. */
 export function judge(
   context: NumericContext,
   where: { group: string; name: string },
-  op: OpName,
+  op: AnyOp,
   got: Outputs,
   want: Outputs,
 ): Measurement[] {

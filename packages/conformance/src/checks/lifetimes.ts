@@ -1,5 +1,5 @@
-import type { Backend, OpName, Tensor } from '@mamba-ts/backend';
-import { leaves, mapTree, upload } from '../cases/case.js';
+import type { Backend, Tensor } from '@mamba-ts/backend';
+import { type AnyOp, leaves, mapTree, upload } from '../cases/case.js';
 import { samples } from '../cases/samples.js';
 import type { HostTensor } from '../host.js';
 import { type ContractCheck, type ContractContext, contract, ensure } from './check.js';
@@ -12,7 +12,7 @@ export function lifetimeChecks(): ContractCheck[] {
     run: (context: ContractContext) => Promise<void>,
     needs: ContractCheck['needs'] = [],
   ) => contract('lifetimes', name, needs, run);
-  const calls = (backend: Backend, op: OpName, inputs: object, grads: object | undefined) =>
+  const calls = (backend: Backend, op: AnyOp, inputs: object, grads: object | undefined) =>
     (backend.ops[op] as (...args: unknown[]) => unknown).call(backend.ops, inputs, grads);
   return [
     check('a disposed tensor cannot be read', async ({ backend }) => {

@@ -1,4 +1,10 @@
-import { checkTensors, type OpName, type Ops, type Tensor } from '@mamba-ts/backend';
+import {
+  checkTensors,
+  type OpName,
+  type Ops,
+  type OptionalOpName,
+  type OptionalOps,
+} from '@mamba-ts/backend';
 import type { Gpu } from '../gpu.js';
 import { argmax } from './argmax.js';
 import { causalConv1d, causalConv1dBackward, causalConv1dStep } from './causal-conv1d.js';
@@ -7,7 +13,7 @@ import { add, copy, exp, fill, mul, silu, siluBackward } from './elementwise.js'
 import { embedding, embeddingBackward } from './embedding.js';
 import { linear, linearBackward } from './linear.js';
 import { linearRecurrence, linearRecurrenceBackward } from './linear-recurrence.js';
-import { type MambaStepInputs, mambaStep } from './mamba-step.js';
+import { mambaStep } from './mamba-step.js';
 import { layerNorm, layerNormBackward, rmsNorm, rmsNormBackward } from './norms.js';
 import { adamW, gradNorm } from './optimiser.js';
 import { longConv, longConvBackward, s4dKernel, s4dKernelBackward } from './s4d.js';
@@ -16,9 +22,15 @@ import { selectiveScan } from './scan/forward.js';
 import { selectiveScanStep } from './scan/step.js';
 import { concat, split } from './split-concat.js';
 
-/** Each op of the contract, given the GPU first. */
+/** Every op of the contract, and every one that it leaves open. */
+export type WebgpuOps = Ops & OptionalOps;
+
+/** Each op, given the GPU first. */
 const ALL: {
-  readonly [Name in OpName]: (gpu: Gpu, ...args: Parameters<Ops[Name]>) => ReturnType<Ops[Name]>;
+  readonly [Name in keyof WebgpuOps]: (
+    gpu: Gpu,
+    ...args: Parameters<WebgpuOps[Name]>
+  ) => ReturnType<WebgpuOps[Name]>;
 } = {
   embedding,
   embeddingBackward,
@@ -54,15 +66,10 @@ const ALL: {
   argmax,
   gradNorm,
   adamW,
+  mambaStep,
 };
 
-export const OP_NAMES = Object.keys(ALL) as OpName[];
-
-/** The contract's ops and one of this backend's own. */
-export interface WebgpuOps extends Ops {
-  /** One token through a whole Mamba block, both states in place. */
-  mambaStep(inputs: MambaStepInputs): { y: Tensor; residual: Tensor };
-}
+export const OP_NAMES = Object.keys(ALL) as (OpName | OptionalOpName)[];
 
 /**
  * The ops of a backend. Around each: errors that the device reported since the last call, tensors that must live here, and a
@@ -70,7 +77,7 @@ export interface WebgpuOps extends Ops {
  */
 export function opsOf(gpu: Gpu): WebgpuOps {
   const ops: Record<string, unknown> = {};
-  for (const [name, op] of Object.entries({ ...ALL, mambaStep })) {
+  for (const [name, op] of Object.entries(ALL)) {
     const run = op as (gpu: Gpu, ...args: object[]) => unknown;
     ops[name] = (...args: object[]) => {
       gpu.engine.errors.check();

@@ -1,4 +1,10 @@
-import { isStorageType, MambaError, type Tensor } from '@mamba-ts/backend';
+import {
+  checkMambaStep,
+  isStorageType,
+  type MambaStepDims,
+  type MambaStepInputs,
+  type Tensor,
+} from '@mamba-ts/backend';
 import { float, MAX_UNIFORM } from '../engine.js';
 import type { Gpu } from '../gpu.js';
 import { layoutOf } from '../layout.js';
@@ -9,48 +15,6 @@ import { rmsNorm } from './norms.js';
 import { selectiveScanStep } from './scan/step.js';
 import { split } from './split-concat.js';
 import { weightSnippet } from './weights.js';
-
-/** One token through a whole Mamba block; weights named as in the official state dict. */
-export interface MambaStepInputs {
-  /** [B, dModel] */
-  x: Tensor;
-  /** [B, dModel]: added to x first */
-  residual?: Tensor | undefined;
-  /** [dModel] */
-  normWeight: Tensor;
-  eps: number;
-  /** [2 dInner, dModel], x before z; f32, f16, bf16 or int8, as the other projections */
-  inProj: Tensor;
-  /** [dInner, W] */
-  convWeight: Tensor;
-  /** [dInner] */
-  convBias?: Tensor | undefined;
-  /** [B, W-1, dInner], oldest first: updated in place */
-  convState: Tensor;
-  /** [dtRank + 2 N, dInner]: Δ, B, C */
-  xProj: Tensor;
-  /** [dInner, dtRank] */
-  dtProj: Tensor;
-  /** [dInner] */
-  dtBias: Tensor;
-  /** [dInner, N], real: -exp(A_log) */
-  A: Tensor;
-  /** [dInner] */
-  D?: Tensor | undefined;
-  /** [B, dInner, N]: updated in place */
-  state: Tensor;
-  /** [dModel, dInner] */
-  outProj: Tensor;
-}
-
-interface Dims {
-  batch: number;
-  model: number;
-  channels: number;
-  width: number;
-  rank: number;
-  states: number;
-}
 
 /** Beyond, weights are better read once for all rows, as `linear` does. */
 const MOST_ROWS = 8;
@@ -64,14 +28,14 @@ export function mambaStep(gpu: Gpu, inputs: MambaStepInputs): { y: Tensor; resid
   return isFusable(gpu, inputs, dims) ? fused(gpu, inputs, dims) : composed(gpu, inputs, dims);
 }
 
-function isFusable(gpu: Gpu, inputs: MambaStepInputs, dims: Dims): boolean {
+function isFusable(gpu: Gpu, inputs: MambaStepInputs, dims: MambaStepDims): boolean {
   const { batch, model, channels, states, width } = dims;
   const whole = [inputs.inProj, inputs.dtProj].every((tensor) => gpu.get(tensor).parts.length === 1);
   const quads = [model, channels, states].every((size) => size % 4 === 0);
   return batch <= MOST_ROWS && width > 1 && quads && whole && 4 * Math.max(model, channels) <= MAX_UNIFORM;
 }
 
-function fused(gpu: Gpu, inputs: MambaStepInputs, dims: Dims): { y: Tensor; residual: Tensor } {
+function fused(gpu: Gpu, inputs: MambaStepInputs, dims: MambaStepDims): { y: Tensor; residual: Tensor } {
   const { batch, model, channels, width, rank, states } = dims;
   const { residual, convBias, D } = inputs;
   const convState = gpu.own(inputs.convState).loan;
@@ -141,7 +105,7 @@ function weightOf(gpu: Gpu, weight: Tensor) {
 function composed(
   gpu: Gpu,
   inputs: MambaStepInputs,
-  { channels, rank, states }: Dims,
+  { channels, rank, states }: MambaStepDims,
 ): { y: Tensor; residual: Tensor } {
   const { x, residual, normWeight, eps, convBias } = inputs;
   const norm = rmsNorm(gpu, { x, residual, weight: normWeight, eps });
@@ -169,47 +133,4 @@ function composed(
     state: inputs.state,
   });
   return { y: linear(gpu, { x: y, weight: inputs.outProj }), residual: norm.residual };
-}
-
-/** Sizes from x, dtProj, A and convWeight; everything else must agree with them. */
-function checkMambaStep(inputs: MambaStepInputs): Dims {
-  const pair = (name: 'x' | 'dtProj' | 'A' | 'convWeight'): [number, number] => {
-    const { shape } = inputs[name];
-    if (shape.length !== 2 || shape.includes(0)) fail('SHAPE', `${name} has shape [${shape.join(', ')}]`);
-    return shape as unknown as [number, number];
-  };
-  const [batch, model] = pair('x');
-  const [channels, rank] = pair('dtProj');
-  const states = pair('A')[1];
-  const width = pair('convWeight')[1];
-  const expected: Record<string, readonly number[]> = {
-    x: [batch, model],
-    residual: [batch, model],
-    normWeight: [model],
-    inProj: [2 * channels, model],
-    convWeight: [channels, width],
-    convBias: [channels],
-    convState: [batch, width - 1, channels],
-    xProj: [rank + 2 * states, channels],
-    dtProj: [channels, rank],
-    dtBias: [channels],
-    A: [channels, states],
-    D: [channels],
-    state: [batch, channels, states],
-    outProj: [model, channels],
-  };
-  for (const [name, shape] of Object.entries(expected)) {
-    const tensor = inputs[name as keyof MambaStepInputs] as Tensor | undefined;
-    if (!tensor) continue;
-    if (tensor.shape.join() !== shape.join()) {
-      fail('SHAPE', `${name} has shape [${tensor.shape.join(', ')}], expected [${shape.join(', ')}]`);
-    }
-    const weight = ['inProj', 'xProj', 'dtProj', 'outProj'].includes(name) && isStorageType(tensor.dtype);
-    if (tensor.dtype !== 'f32' && !weight) fail('DTYPE', `${name} is ${tensor.dtype}, expected f32`);
-  }
-  return { batch, model, channels, width, rank, states };
-}
-
-function fail(code: 'SHAPE' | 'DTYPE', message: string): never {
-  throw new MambaError(code, `mambaStep: ${message}`);
 }
