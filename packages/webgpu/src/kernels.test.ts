@@ -41,6 +41,7 @@ const VARIANTS: Partial<
   embedding: { choices: {}, before: weights },
   'embedding-backward': { choices: {} },
   'embedding-links': { choices: {} },
+  'embedding-tables': { choices: {} },
   fill: { choices: {} },
   gemm: { choices: { WIDE: flag, THREADS: [8, 16], A_ACROSS: flag, B_ACROSS: flag }, before: weights },
   'linear-recurrence': {
