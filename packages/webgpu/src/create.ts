@@ -1,6 +1,7 @@
 import { MambaError } from '@mamba-ts/backend';
 import { WebgpuBackend } from './backend.js';
 import { type DispatchInfo, Engine } from './engine.js';
+import { mayHaveVulkan } from './vulkan-loader.js';
 
 export interface WebgpuBackendOptions {
   /** A device of the caller's. It is not destroyed by `dispose`. */
@@ -76,6 +77,17 @@ async function findGpu(): Promise<GPU> {
     throw unsupported(
       'Node has no WebGPU of its own: install the npm package "webgpu" (Dawn) beside @mamba-ts/webgpu, or use the wasm backend',
       cause,
+    );
+  }
+  const { existsSync, readFileSync } = process.getBuiltinModule('node:fs');
+  if (
+    !mayHaveVulkan(process.platform, process.env['LD_LIBRARY_PATH'], {
+      exists: existsSync,
+      read: (path) => readFileSync(path),
+    })
+  ) {
+    throw unsupported(
+      'No Vulkan on this machine (libvulkan.so.1 is missing): install a GPU driver that has it, or use the wasm backend',
     );
   }
   return module.create([]);
