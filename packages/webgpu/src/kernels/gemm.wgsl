@@ -3,11 +3,12 @@
 // A workgroup is a square tile of C with SIDE rows, in steps of 16 along k: it brings the tile's strips of A and B into
 // workgroup memory, turned so that four neighbours along m or n are one load. A thread owns 8 x 8 of the tile (WIDE; as four
 // blocks of 4 x 4, so that neighbours read neighbours) or 4 x 4. At most 16 KiB: SIDE 128.
+// A small C from a long k is cut along k too: workgroup z sums its slice into the z-th [m, n] of c, and others add those up.
 const WIDE: bool = true;
 const THREADS: u32 = 8u; // a side of the square of threads
 const A_ACROSS: bool = false;
 const B_ACROSS: bool = false;
-struct Params { m: u32, n: u32, k: u32, aOffset: u32, aStride: u32, bPitch: u32, cOffset: u32, cStride: u32, hasBias: u32, add: u32 }
+struct Params { m: u32, n: u32, k: u32, aOffset: u32, aStride: u32, bPitch: u32, cOffset: u32, cStride: u32, hasBias: u32, add: u32, slice: u32 }
 @group(0) @binding(2) var<storage, read> a: array<vec4f>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read_write> c: array<f32>;
@@ -52,7 +53,7 @@ fn outer(x: vec4f, y: vec4f, sum: mat4x4f) -> mat4x4f {
   return mat4x4f(fma(vec4f(x.x), y, sum[0]), fma(vec4f(x.y), y, sum[1]), fma(vec4f(x.z), y, sum[2]), fma(vec4f(x.w), y, sum[3]));
 }
 
-fn store(sum: mat4x4f, rowQuad: u32, columnQuad: u32) {
+fn store(sum: mat4x4f, rowQuad: u32, columnQuad: u32, cOffset: u32) {
   for (var i = 0u; i < 4u; i++) {
     let row = 4u * rowQuad + i;
     if (row >= p.m) { return; }
@@ -61,7 +62,7 @@ fn store(sum: mat4x4f, rowQuad: u32, columnQuad: u32) {
       if (column >= p.n) { break; }
       var value = sum[i][j];
       if (p.hasBias > 0u) { value += bias[column]; }
-      let at = p.cOffset + row * p.cStride + column;
+      let at = cOffset + row * p.cStride + column;
       if (p.add > 0u) { value += c[at]; }
       c[at] = value;
     }
@@ -76,7 +77,8 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) i: u32
   var s01 = mat4x4f();
   var s10 = mat4x4f();
   var s11 = mat4x4f();
-  for (var k = 0u; k < p.k; k += STEP) {
+  let end = min((w.z + 1u) * p.slice, p.k);
+  for (var k = w.z * p.slice; k < end; k += STEP) {
     workgroupBarrier();
     for (var e = i; e < 2u * BLOCKS; e += THREADS * THREADS) {
       let block = e % BLOCKS;
@@ -108,10 +110,11 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) i: u32
   }
   let row = w.y * QUADS + ty;
   let column = w.x * QUADS + tx;
-  store(s00, row, column);
+  let cOffset = p.cOffset + w.z * p.m * p.cStride;
+  store(s00, row, column, cOffset);
   if (WIDE) {
-    store(s01, row, column + THREADS);
-    store(s10, row + THREADS, column);
-    store(s11, row + THREADS, column + THREADS);
+    store(s01, row, column + THREADS, cOffset);
+    store(s10, row + THREADS, column, cOffset);
+    store(s11, row + THREADS, column + THREADS, cOffset);
   }
 }

@@ -183,6 +183,11 @@ interface GemmCall {
   add: boolean;
 }
 
+/** The least of k that is worth a workgroup of its own: less, and adding up the slices costs as much. */
+const SLICE = 512;
+/** Workgroups that keep a large device busy. */
+const ENOUGH_GROUPS = 256;
+
 /** Largest tile first; a smaller one where that leaves most of a device idle. */
 const TILES = [
   { WIDE: true, THREADS: 16, side: 128, enough: 128 },
@@ -193,11 +198,17 @@ const TILES = [
 function gemm(gpu: Gpu, call: GemmCall): void {
   const { weight, weightType, pitch, m, n, k, bias, acrossA, acrossB } = call;
   const count = (side: number) => Math.ceil(m / side) * Math.ceil(n / side);
-  const { WIDE, THREADS, side } = TILES.find((tile) => count(tile.side) >= tile.enough)!;
+  const whole = !bias && !call.add && call.yOffset === 0 && call.cStride === n;
+  const most = whole ? Math.ceil(k / SLICE) : 1;
+  const fits = ({ side, enough }: (typeof TILES)[number]) =>
+    count(side) * most >= enough && (most === 1 || Math.min(m, n) >= side);
+  const { WIDE, THREADS, side } = TILES.find(fits) ?? TILES.at(-1)!;
+  const slices = Math.min(most, Math.ceil(ENOUGH_GROUPS / count(side)));
+  const y = slices === 1 ? call.y : gpu.make([slices, m, n], 'f32', 'slices of a product').loan;
   gpu.engine.run('gemm', {
     snippets: [weightSnippet(weightType, pitch)],
     constants: { WIDE, THREADS, A_ACROSS: acrossA, B_ACROSS: acrossB },
-    bind: [weight.loan, weight.scales, call.a, bias, call.y],
+    bind: [weight.loan, weight.scales, call.a, bias, y],
     params: [
       m,
       n,
@@ -209,7 +220,9 @@ function gemm(gpu: Gpu, call: GemmCall): void {
       call.cStride,
       bias ? 1 : 0,
       call.add ? 1 : 0,
+      16 * Math.ceil(k / slices / 16),
     ],
-    groups: [Math.ceil(n / side), Math.ceil(m / side)],
+    groups: [Math.ceil(n / side), Math.ceil(m / side), slices],
   });
+  if (slices > 1) columnSum(gpu, y, slices, m * n, call.y);
 }
