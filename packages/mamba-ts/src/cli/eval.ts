@@ -1,5 +1,6 @@
 import { evaluateText } from '@mamba-ts/train';
 import { JSON_OPTION, MODEL_OPTIONS, withModel } from './model.js';
+import { readFile } from './read-file.js';
 import type { Verb } from './verb.js';
 
 export const evaluate: Verb = {
@@ -11,10 +12,9 @@ export const evaluate: Verb = {
     ...MODEL_OPTIONS,
     ...JSON_OPTION,
   },
-  run: (values, io) =>
-    withModel(values, io, async (lm) => {
-      const { readFile } = await import('node:fs/promises');
-      const bytes = await readFile(values.text('text') as string);
+  async run(values, io) {
+    const bytes = await readFile(values.text('text') as string);
+    await withModel(values, io, async (lm) => {
       const result = await evaluateText(lm, bytes, { signal: io.signal });
       if (values.flag('json')) {
         io.out(`${JSON.stringify(result)}\n`);
@@ -26,5 +26,6 @@ export const evaluate: Verb = {
           `            ${result.bitsPerByte.toFixed(4)} bits a byte\n` +
           `perplexity  ${result.perplexity.toFixed(3)}\n`,
       );
-    }),
+    });
+  },
 };

@@ -2,6 +2,7 @@ import { MambaError } from '@mamba-ts/backend';
 import type { MambaLM } from '@mamba-ts/model';
 import { JSON_OPTION, MODEL_OPTIONS, withModel } from './model.js';
 import type { Values } from './options.js';
+import { readFile } from './read-file.js';
 import type { Io, Verb } from './verb.js';
 
 export const SAMPLING_OPTIONS = {
@@ -68,7 +69,6 @@ export async function streamText(
   io: Io,
   write: (text: string) => void,
 ): Promise<GenerateResult> {
-  const fs = await import('node:fs/promises');
   const { writeFileAtomic } = await import('@mamba-ts/checkpoint');
   if (lm.tokenizer === undefined) {
     throw new MambaError(
@@ -78,7 +78,7 @@ export async function streamText(
   }
   const load = values.text('load-state');
   const save = values.text('save-state');
-  const state = load === undefined ? lm.createState() : await lm.restoreState(await fs.readFile(load));
+  const state = load === undefined ? lm.createState() : await lm.restoreState(await readFile(load));
   let text = '';
   let tokens = 0;
   let first = 0;
@@ -111,6 +111,10 @@ export async function streamText(
       stateBytes: state.bytes,
       backend: lm.backend.name,
     };
+  } catch (error) {
+    // The shell's prompt belongs on a line of its own, not after half a sentence.
+    if (io.signal.aborted && tokens > 0 && io.isTerminal) io.note('\n');
+    throw error;
   } finally {
     state.dispose();
   }

@@ -43,6 +43,11 @@ describe('what people type', () => {
     expect(await run('--help')).toMatchObject({ code: 0, out: expect.stringContaining('generate') });
   });
 
+  test('--version: the version of the package', async () => {
+    const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+    expect(await run('--version')).toEqual({ code: 0, out: `${JSON.parse(manifest).version}\n`, notes: '' });
+  });
+
   test.each(['demo', 'generate', 'train', 'eval', 'bench', 'inspect', 'doctor'])(
     '%s --help lists its options',
     async (verb) => {
@@ -59,8 +64,13 @@ describe('what people type', () => {
     [['generate', '--backend', 'abacus'], /--backend must be one of/],
     [['generate', '--temperature', '-1'], /--temperature must be at least 0/],
     [['generate', '--top-p', '2'], /--top-p must be from 0 to 1/],
+    [
+      ['generate', '--prompt', '', '--model', model, '--backend', 'cpu'],
+      /^mamba-ts generate: prompt 0 is empty/,
+    ],
+    [['generate', '--load-state', folder, '--model', model, '--backend', 'cpu'], /a folder, not a file/],
     [['eval'], /--text FILE is required/],
-    [['eval', '--model', model, '--text', join(folder, 'absent'), '--backend', 'cpu'], /absent/],
+    [['eval', '--model', model, '--text', join(folder, 'absent')], /absent: no such file/],
     [['train', '--out', model, '--data', text, ...TINY], /already holds a run/],
     [['train', '--out', join(folder, 'x'), '--data', join(folder, 'absent'), ...TINY], /absent/],
     [['train', '--out', join(folder, 'x'), ...TINY], /task text needs data/],

@@ -12,7 +12,7 @@ import type { Io, Verb } from './verb.js';
 
 const VERBS: readonly Verb[] = [demo, generate, train, experiment, evaluate, bench, inspect, doctor];
 
-/** Errors that the person at the terminal can mend: one line and exit code 2, no stack. */
+/** Errors that the person at the terminal can mend: exit code 2. All of ours are one line, without a stack. */
 const USER_ERRORS = new Set([
   'INVALID_ARGUMENT',
   'CHECKPOINT_FORMAT',
@@ -30,11 +30,18 @@ const EXIT_INTERRUPTED = 130;
 function usage(): string {
   const width = Math.max(...VERBS.map(({ name }) => name.length)) + 2;
   const rows = VERBS.map(({ name, summary }) => `  ${name.padEnd(width)}${summary}`);
-  return `mamba-ts: selective state space models (Mamba) in TypeScript\n\nUsage: mamba-ts VERB [options]\n\n${rows.join('\n')}\n\nmamba-ts VERB --help lists a verb's options.\n`;
+  return `mamba-ts: selective state space models (Mamba) in TypeScript\n\nUsage: mamba-ts VERB [options]\n\n${rows.join('\n')}\n\nmamba-ts VERB --help lists a verb's options, mamba-ts --version says which this is.\n`;
 }
 
 function help(verb: Verb): string {
   return `mamba-ts ${verb.name}: ${verb.summary}\n\n${describeOptions(verb.options)}\n\nExample: ${verb.example}\n`;
+}
+
+/** Of this package: `package.json` lies above `src` and `dist` alike. */
+async function version(): Promise<string> {
+  const { readFile } = await import('node:fs/promises');
+  const manifest = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(manifest) as { version: string }).version;
 }
 
 /** Runs the command line. Returns the exit code: 0 done, 1 failure, 2 bad input, 130 interrupted. */
@@ -43,6 +50,10 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
     io.out(usage());
     return name === undefined ? 2 : 0;
+  }
+  if (name === '--version' || name === '-v') {
+    io.out(`${await version()}\n`);
+    return 0;
   }
   const verb = VERBS.find((verb) => verb.name === name);
   if (verb === undefined) {
@@ -58,9 +69,10 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     return 0;
   } catch (error) {
     if (io.signal.aborted) return EXIT_INTERRUPTED;
-    if (isUserError(error)) {
-      io.note(`mamba-ts ${name}: ${error.message}\n`);
-      return 2;
+    if (error instanceof MambaError || isSystemError(error)) {
+      // Where the library's call has the verb's name, once is enough.
+      io.note(`mamba-ts ${name}: ${error.message.replace(`${name}: `, '')}\n`);
+      return !(error instanceof MambaError) || USER_ERRORS.has(error.code) ? 2 : 1;
     }
     io.note(`mamba-ts ${name}: ${error instanceof Error ? (error.stack ?? error.message) : error}\n`);
     return 1;
@@ -74,8 +86,8 @@ function nameArgument({ argument }: Verb, args: readonly string[]): readonly str
   return [`--${argument}=${first}`, ...others];
 }
 
-function isUserError(error: unknown): error is Error {
-  if (error instanceof MambaError) return USER_ERRORS.has(error.code);
+/** A file or folder that Node could not read or write. */
+function isSystemError(error: unknown): error is Error {
   const code = (error as { code?: unknown } | null)?.code;
   return error instanceof Error && ['ENOENT', 'EACCES', 'EISDIR', 'ENOTDIR'].includes(String(code));
 }

@@ -70,4 +70,7 @@ test('describeOptions lists every option with its choices and fallback', () => {
   expect(text).toContain('(a|b)');
   expect(text).toContain('[10]');
   expect(text).toContain('--out DIR');
+  expect(describeOptions({ prompt: { kind: 'text', help: 'what', fallback: '\n' } })).toContain(
+    'what ["\\n"]',
+  );
 });

@@ -62,7 +62,7 @@ export function parseOptions(argv: readonly string[], options: Options): Values 
   for (const [name, option] of Object.entries(options)) {
     const raw = given[name] ?? option.fallback;
     if (raw === undefined) {
-      if (option.required) invalid(`--${name} ${option.value ?? ''} is required`);
+      if (option.required) invalid(`${label(name, option)} is required`);
       continue;
     }
     values.set(name, typeof raw === 'string' ? read(name, raw, option) : raw);
@@ -100,13 +100,23 @@ function read(name: string, raw: string, option: Option): string | number {
   return value;
 }
 
+/** `--out DIR`. */
+function label(name: string, { kind, value = kind === 'text' ? 'TEXT' : 'N' }: Option): string {
+  return kind === 'flag' ? `--${name}` : `--${name} ${value}`;
+}
+
+/** ` [10]`; a text that does not show as itself, say a line break, as in JSON. */
+function fallbackOf({ fallback }: Option): string {
+  if (fallback === undefined) return '';
+  const shown = String(fallback);
+  return ` [${/^[\x21-\x7e]+$/.test(shown) ? shown : JSON.stringify(shown)}]`;
+}
+
 /** The option lines of `--help`. */
 export function describeOptions(options: Options): string {
   const rows = Object.entries(options).map(([name, option]) => {
-    const value = option.kind === 'flag' ? '' : ` ${option.value ?? (option.kind === 'text' ? 'TEXT' : 'N')}`;
     const choices = option.choices ? ` (${option.choices.join('|')})` : '';
-    const fallback = option.fallback === undefined ? '' : ` [${option.fallback}]`;
-    return [`  --${name}${value}`, `${option.help}${choices}${fallback}`];
+    return [`  ${label(name, option)}`, `${option.help}${choices}${fallbackOf(option)}`];
   });
   const width = Math.max(...rows.map(([left]) => left.length)) + 2;
   return rows.map(([left, right]) => left.padEnd(width) + right).join('\n');
