@@ -1,14 +1,32 @@
-/* `pnpm mamba-ts VERB ...` in a clone: builds what changed (turbo's words go to stderr), then runs the command line. */
-import { spawn, spawnSync } from 'node:child_process';
+/* `pnpm mamba-ts VERB ...` in a clone: builds what changed, in silence unless it fails, then runs the command line. */
+import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { root } from './workspace.js';
 
-const build = spawnSync('turbo', ['run', 'build', '--filter=mamba-ts', '--output-logs=errors-only'], {
+/** A build that takes longer than this is the first one, or the one after a change: say so. */
+const PATIENCE_MS = 1500;
+
+const build = spawn('turbo', ['run', 'build', '--filter=mamba-ts', '--output-logs=errors-only'], {
   cwd: root,
-  stdio: ['ignore', 2, 2],
+  stdio: ['ignore', 'pipe', 'pipe'],
   env: { ...process.env, TURBO_TELEMETRY_DISABLED: '1' },
 });
-if (build.status !== 0) process.exit(build.status ?? 1);
+let said = '';
+for (const stream of [build.stdout, build.stderr]) {
+  stream.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
+}
+const slow = setTimeout(
+  () => process.stderr.write('Building, half a minute the first time ...\n'),
+  PATIENCE_MS,
+);
+const status = await new Promise<number>((resolve) => build.on('close', (code) => resolve(code ?? 1)));
+clearTimeout(slow);
+if (status !== 0) {
+  process.stderr.write(said);
+  process.exit(status);
+}
 
 const child = spawn(
   process.execPath,
