@@ -9,6 +9,19 @@ export interface MemoryUse {
   readonly bytes: number;
 }
 
+/**
+ * Work that was enqueued once and can be enqueued again: the same ops on the same memory, without a check or an allocation.
+ * For a decoding step, whose shapes never change.
+ */
+export interface Capture<T> {
+  /** What the captured function returned: tensors that every replay overwrites. */
+  readonly result: T;
+  /** Enqueues the work again. Its inputs are changed with `Backend.write`. After `dispose`, nothing. */
+  replay(): void;
+  /** Gives the memory between the ops back. Idempotent. The tensors of `result` are the caller's to dispose. */
+  dispose(): void;
+}
+
 /** What a caller needs of an op, for `Backend.supports`. */
 export interface OpNeed {
   /** Type of the activations. */
@@ -51,6 +64,19 @@ export interface Backend {
    * promise as the result is an `INVALID_ARGUMENT`.
    */
   scope<T>(run: () => T): T;
+
+  /**
+   * Optional, together with `write`. Runs `run` as `scope` does, and keeps what it enqueued. Everything that `run` reads must
+   * exist before it, and its inputs, weights and states live as long as the capture is replayed; states change in place.
+   * Nothing may be read inside. What other ops make of these tensors is theirs, as always: a replay does not change it.
+   */
+  capture?<T>(run: () => T): Capture<T>;
+
+  /**
+   * Optional. Overwrites the values of a tensor, in place: with numbers, or with those of another tensor of its type and count,
+   * which then never leave the device. Ordered like an op. Throws `SHAPE`, `DTYPE`, `DISPOSED`.
+   */
+  write?(tensor: Tensor, source: TensorSource | Tensor): void;
 
   memory(): MemoryUse;
 

@@ -1,4 +1,4 @@
-export type { Backend, MemoryUse, OpNeed } from './backend.js';
+export type { Backend, Capture, MemoryUse, OpNeed } from './backend.js';
 export * from './checks/index.js';
 export * from './errors.js';
 export * from './half.js';

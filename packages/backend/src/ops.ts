@@ -223,6 +223,24 @@ export interface MambaStepInputs {
   outProj: Tensor;
 }
 
+/** How one token a row is chosen from its logits. */
+export interface SampleInputs {
+  /** [B, V] */
+  logits: Tensor;
+  /** [B], numbers in [0, 1): where in its distribution each row is drawn. Needed unless `temperature` is 0. */
+  uniform?: Tensor | undefined;
+  /** 0: the largest logit, and nothing below is looked at. */
+  temperature: number;
+  /** Keep the K largest logits, the lower id of equals; 0 (default) keeps all. */
+  topK?: number | undefined;
+  /** Of these, keep the fewest most probable ones whose probabilities sum up to P, the lower id of equals; 1 (default) keeps all. */
+  topP?: number | undefined;
+  /** Of these, keep those at least P times as probable as the most probable; 0 (default) keeps all. */
+  minP?: number | undefined;
+  /** Ids from here on (padding of the logits) do not exist. Default V. */
+  vocabulary?: number | undefined;
+}
+
 export interface AdamWInputs {
   /** Updated in place. */
   param: Tensor;
@@ -358,6 +376,14 @@ export interface OptionalOps {
    * are updated in place.
    */
   mambaStep(inputs: MambaStepInputs): { y: Tensor; residual: Tensor };
+
+  /**
+   * The next token of each row. With p = softmax(logits / temperature) over the ids that are kept, in the order of their ids:
+   * the first where the cumulative sum of p is more than `uniform`. At temperature 0 the largest logit, the first of equals.
+   * `token` is [B] i32. `logprob` [B] is the token's log-probability under the logits as they are, before temperature and
+   * filters; not finite where the logits are no distribution (the token is then undefined).
+   */
+  sample(inputs: SampleInputs): { token: Tensor; logprob: Tensor };
 }
 
 export type OpName = keyof Ops;

@@ -2,6 +2,7 @@ import type { Backend, DType } from '@mamba-ts/backend';
 import { type AnyOp, type FloatType, isUnsupported } from './cases/case.js';
 import { definitionOf } from './cases/definitions.js';
 import { OP_NAMES } from './cases/families.js';
+import { captureChecks } from './checks/captures.js';
 import {
   type Check,
   type ContractCheck,
@@ -89,7 +90,14 @@ async function makeNumericChecks(maxLength = Number.POSITIVE_INFINITY): Promise<
 let contract: readonly ContractCheck[] | undefined;
 
 function contractChecks({ ops }: SuiteOptions): readonly ContractCheck[] {
-  contract ??= [tensorChecks(), memoryChecks(), lifetimeChecks(), purityChecks(), errorChecks()].flat();
+  contract ??= [
+    tensorChecks(),
+    memoryChecks(),
+    lifetimeChecks(),
+    purityChecks(),
+    errorChecks(),
+    captureChecks(),
+  ].flat();
   return among(ops, contract);
 }
 
@@ -223,6 +231,7 @@ export async function plan(options: ConformanceOptions): Promise<Plan> {
   }
   const dtype = dtypes.at(-1) ?? 'f32';
   for (const check of contractChecks(options)) {
+    if (check.about && !(check.about in backend)) continue;
     // That f32 and f64 do not mix is a question only where both are in question.
     if (check.needs.some((need) => need.dtype !== undefined && !dtypes.some((one) => one === need.dtype)))
       continue;

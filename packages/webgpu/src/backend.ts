@@ -1,5 +1,6 @@
 import {
   type Backend,
+  type Capture,
   checkTensors,
   checkUpload,
   checkZeros,
@@ -14,7 +15,7 @@ import {
   type Tensor,
   type TensorSource,
 } from '@mamba-ts/backend';
-import { type Capture, capture } from './capture.js';
+import { capture } from './capture.js';
 import type { Counters, Engine } from './engine.js';
 import { Gpu } from './gpu.js';
 import { OP_NAMES, opsOf, type WebgpuOps } from './ops/index.js';
@@ -59,20 +60,16 @@ export class WebgpuBackend implements Backend {
     return this.#gpu.zeros(shape, dtype);
   }
 
-  /**
-   * Overwrites the values of a tensor of this backend, in place: with numbers, or with those of another tensor. How a captured
-   * step gets its inputs: with a tensor the values never leave the GPU.
-   */
   write(tensor: Tensor, source: TensorSource | Tensor): void {
     const gpu = this.#gpu;
     gpu.engine.errors.check();
     checkTensors('write', [{ tensor, source }], 'webgpu', (one) => gpu.owns(one));
     const target = gpu.own(tensor);
     if ('dispose' in source) {
-      const same = source.dtype === tensor.dtype && sizeOf(source.shape) === sizeOf(tensor.shape);
-      if (!same || isStorageType(tensor.dtype)) {
+      const same = source.dtype === tensor.dtype && !isStorageType(tensor.dtype);
+      if (!same || sizeOf(source.shape) !== sizeOf(tensor.shape)) {
         throw new MambaError(
-          'SHAPE',
+          same ? 'SHAPE' : 'DTYPE',
           `write: a ${source.dtype} tensor [${source.shape.join(', ')}] does not fit a ${tensor.dtype} tensor [${tensor.shape.join(', ')}]`,
         );
       }
@@ -87,11 +84,6 @@ export class WebgpuBackend implements Backend {
     }
   }
 
-  /**
-   * Runs `run` as `scope` does, and keeps what it enqueued: `replay` enqueues it again on the same memory, at a few calls a
-   * kernel. Everything that `run` reads must exist before it; states change in place, other inputs through `write`. Nothing
-   * may be read inside.
-   */
   capture<T>(run: () => T): Capture<T> {
     this.#gpu.engine.errors.check();
     return capture(this.#gpu, run);

@@ -55,9 +55,16 @@ export class Gpu {
     });
   }
 
-  /** Part of another tensor's buffer, without a copy. */
+  /** Part of another tensor's buffer, without a copy; but with one where a replay would change it. */
   view(whole: GpuTensor, shape: readonly number[], offset: number, stride: number): GpuTensor {
     const { loan } = whole;
+    if (loan.pins > Number(this.engine.recording?.pinned.has(loan) ?? false)) {
+      const copy = this.make(shape, whole.dtype, 'copy of what a capture changes');
+      const { rows, columns } = layoutOf(shape, whole.dtype);
+      const at = whole.offset + offset;
+      this.move(loan, copy.loan, { rows, columns, from: [at, stride], to: [0, columns] });
+      return copy;
+    }
     loan.holders++;
     const { rows } = layoutOf(shape, whole.dtype);
     const part = { loan, scales: undefined, row: 0, rows };

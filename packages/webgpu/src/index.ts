@@ -1,5 +1,4 @@
 export type { WebgpuBackend } from './backend.js';
-export type { Capture } from './capture.js';
 export { createWebgpuBackend, type WebgpuBackendOptions } from './create.js';
 export type { Counters, DispatchInfo } from './engine.js';
 export type { WebgpuOps } from './ops/index.js';

@@ -56,6 +56,7 @@ const VARIANTS: Partial<
   'norm-backward': { choices: { WG: [64, 256], LAYER: flag, HAS_RESIDUAL: flag, HAS_DRESIDUAL: flag } },
   's4d-kernel': { choices: { COMPLEX: [true] } },
   's4d-kernel-backward': { choices: { COMPLEX: [true] } },
+  sample: { choices: { DRAW: flag, FILTER: flag }, sums: true },
   'scan-backward': {
     choices: {
       COMPLEX: flag,

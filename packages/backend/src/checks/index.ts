@@ -34,6 +34,7 @@ export {
 } from './norms.js';
 export { checkAdamW, checkGradNorm } from './optimiser.js';
 export { checkS4dKernel, checkS4dKernelBackward, type S4dKernelDims } from './s4d-kernel.js';
+export { checkSample, type SampleDims } from './sample.js';
 export {
   type CoefficientForm,
   checkSelectiveScan,

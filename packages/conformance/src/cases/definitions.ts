@@ -4,7 +4,8 @@ import type { OpName, Ops, OptionalOpName, OptionalOps } from '@mamba-ts/backend
 export interface Definition<K extends OptionalOpName> {
   /** The ops that it takes. */
   readonly by: readonly OpName[];
-  run(ops: Ops, inputs: Parameters<OptionalOps[K]>[0]): ReturnType<OptionalOps[K]>;
+  /** Absent where no ops make it: its cases bring what they expect. */
+  run?(ops: Ops, inputs: Parameters<OptionalOps[K]>[0]): ReturnType<OptionalOps[K]>;
 }
 
 const DEFINITIONS: { readonly [K in OptionalOpName]: Definition<K> } = {
@@ -32,6 +33,7 @@ const DEFINITIONS: { readonly [K in OptionalOpName]: Definition<K> } = {
       return { y: ops.linear({ x: y, weight: inputs.outProj }), residual: normed.residual };
     },
   },
+  sample: { by: [] },
 };
 
 /** Undefined for an op that every backend has. */

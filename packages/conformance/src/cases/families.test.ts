@@ -43,6 +43,7 @@ const CONTRACT: Record<AnyOp, true> = {
   gradNorm: true,
   adamW: true,
   mambaStep: true,
+  sample: true,
 };
 
 const ops = Object.keys(CONTRACT).sort();

@@ -8,6 +8,7 @@ import { mambaStep } from './mamba-step.js';
 import { layerNorm, rmsNorm } from './norm.js';
 import { adamW, gradNorm } from './optimizer.js';
 import { longConv, recurrence, s4dKernel } from './recurrence.js';
+import { sample } from './sample.js';
 import { scan } from './scan.js';
 import { shapes } from './shape.js';
 
@@ -33,6 +34,7 @@ export const FAMILIES: readonly Family[] = [
   gradNorm,
   adamW,
   mambaStep,
+  sample,
 ];
 
 export const OP_NAMES: readonly AnyOp[] = FAMILIES.flatMap(({ ops }) => ops);

@@ -60,6 +60,8 @@ export interface ContractCheck {
   readonly group: string;
   readonly name: string;
   readonly needs: readonly Need[];
+  /** About this optional member of a backend: left out where it is not there. */
+  readonly about?: 'capture';
   run(context: ContractContext): Promise<void>;
 }
 

@@ -24,6 +24,7 @@ const FREE = new Set([
   'longConv x:1',
   'longConv kernel:1',
   'longConvBackward kernel:1',
+  'sample logits:1',
   'silu x:*',
   'exp x:*',
   'copy x:*',

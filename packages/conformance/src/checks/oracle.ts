@@ -9,7 +9,7 @@ const group = 'against the oracle';
 
 async function compare(context: NumericContext, c: OpCase): Promise<void> {
   const got = await evaluate(context.backend, c, context.dtype);
-  const want = await evaluate(context.oracle, c, 'f64', { asOracle: true });
+  const want = c.expected ?? (await evaluate(context.oracle, c, 'f64', { asOracle: true }));
   context.record(judge(context, { group, name: c.name }, c.op, got, want));
 }
 

@@ -17,6 +17,7 @@ import { mambaStep } from './mamba-step.js';
 import { layerNorm, layerNormBackward, rmsNorm, rmsNormBackward } from './norms.js';
 import { adamW, gradNorm } from './optimiser.js';
 import { longConv, longConvBackward, s4dKernel, s4dKernelBackward } from './s4d.js';
+import { sample } from './sample.js';
 import { selectiveScanBackward } from './scan/backward.js';
 import { selectiveScan } from './scan/forward.js';
 import { selectiveScanStep } from './scan/step.js';
@@ -67,6 +68,7 @@ const ALL: {
   gradNorm,
   adamW,
   mambaStep,
+  sample,
 };
 
 export const OP_NAMES = Object.keys(ALL) as (OpName | OptionalOpName)[];

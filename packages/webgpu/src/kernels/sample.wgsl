@@ -1,0 +1,278 @@
+// use: index
+// The next token of a row from its logits, and its log-probability: see `OptionalOps.sample` of the contract.
+// A workgroup is a row; each thread has a stretch of neighbouring ids, so that sums over threads are in the order of ids. One
+// pass finds the largest logit and the sum of exponentials. To draw: top-k and top-p are one search, for the largest key (a
+// logit's bits, in the order of the numbers) such that the logits from there on are k, or hold p of the weight, two bits a pass;
+// before it, what can matter is brought into workgroup memory where that is at most LIST elements, so that passes are short.
+// Then a prefix sum over the threads, and the thread whose stretch holds the number drawn walks it.
+// 13 KiB of workgroup memory; sums in a fixed order.
+const WG: u32 = 256u;
+const DRAW: bool = true;
+const FILTER: bool = true; // top-k or top-p
+const LIST: u32 = 1024u;
+struct Params {
+  rows: u32, columns: u32, vocabulary: u32, topK: u32, // topK: 0 for all
+  sharpness: f32, topP: f32, minP: f32, infinity: f32, // 1 / temperature
+}
+@group(0) @binding(0) var<storage, read> logits: array<f32>;
+@group(0) @binding(1) var<storage, read> numbers: array<f32>;
+@group(0) @binding(2) var<storage, read_write> token: array<u32>;
+@group(0) @binding(3) var<storage, read_write> logprob: array<f32>;
+@group(0) @binding(4) var<uniform> p: Params;
+const LOWEST: f32 = -3.4e38;
+var<workgroup> listLogits: array<f32, LIST>;
+var<workgroup> listIds: array<u32, LIST>;
+var<workgroup> scratch: array<f32, WG>;
+var<workgroup> ids: array<u32, WG>;
+var<workgroup> shared4: vec4f;
+var<workgroup> found: atomic<u32>;
+var<workgroup> last: atomic<u32>;
+
+// Where elements come from: the row's logits, or the list.
+struct Source { start: u32, listed: bool, count: u32, stretch: u32 }
+// The elements with larger keys, and those with this key up to this id.
+struct Kept { key: u32, id: u32 }
+struct Held { weight: vec4f, count: vec4f }
+
+fn logitAt(s: Source, j: u32) -> f32 {
+  if (s.listed) { return listLogits[j]; }
+  return logits[s.start + j];
+}
+
+fn idAt(s: Source, j: u32) -> u32 {
+  if (s.listed) { return listIds[j]; }
+  return j;
+}
+
+fn endOf(s: Source, i: u32) -> u32 {
+  return min((i + 1u) * s.stretch, s.count);
+}
+
+// Bits in the order of the numbers; both zeros are one.
+fn keyOf(logit: f32) -> u32 {
+  let bits = bitcast<u32>(select(logit, 0.0, logit == 0.0));
+  return select(bits | 0x80000000u, ~bits, bits >> 31u == 1u);
+}
+
+fn logitOf(key: u32) -> f32 {
+  return bitcast<f32>(select(~key, key & 0x7fffffffu, key >> 31u == 1u));
+}
+
+fn weightOf(logit: f32, peak: f32) -> f32 {
+  return exp(max((logit - peak) * p.sharpness, -200.0));
+}
+
+fn isKept(kept: Kept, key: u32, id: u32) -> bool {
+  return key > kept.key || (key == kept.key && id <= kept.id);
+}
+
+// The same in every thread.
+fn all4(value: vec4f, i: u32, lane: Lane) -> vec4f {
+  let sum = total(value, i, lane);
+  if (i == 0u) { shared4 = sum; }
+  return workgroupUniformLoad(&shared4);
+}
+
+// Sum of the values of the threads up to this one.
+fn upTo(value: f32, i: u32) -> f32 {
+  var sum = value;
+  for (var distance = 1u; distance < WG; distance *= 2u) {
+    workgroupBarrier();
+    scratch[i] = sum;
+    workgroupBarrier();
+    if (i >= distance) { sum += scratch[i - distance]; }
+  }
+  return sum;
+}
+
+// What the kept elements with keys from each of four bounds on hold.
+fn heldFrom(s: Source, kept: Kept, bounds: vec4<u32>, peak: f32, i: u32, lane: Lane) -> Held {
+  var weight = vec4f(0.0);
+  var count = vec4f(0.0);
+  for (var j = i * s.stretch; j < endOf(s, i); j++) {
+    let logit = logitAt(s, j);
+    let key = keyOf(logit);
+    if (!isKept(kept, key, idAt(s, j))) { continue; }
+    let counts = select(vec4f(0.0), vec4f(1.0), vec4<u32>(key) >= bounds);
+    count += counts;
+    weight += counts * weightOf(logit, peak);
+  }
+  return Held(all4(weight, i, lane), all4(count, i, lane));
+}
+
+// What counts towards the goal: how many (top-k), or their weight.
+fn measure(held: Held, counting: bool) -> vec4f {
+  if (counting) { return held.count; }
+  return held.weight;
+}
+
+// The list, if what it takes to reach the goal fits: elements from a bound on, found by trying three at a time.
+fn listed(s: Source, goal: f32, counting: bool, peak: f32, i: u32, lane: Lane) -> Source {
+  let everything = Kept(0u, p.vocabulary);
+  if (s.count <= LIST) { return s; }
+  var low = LOWEST;
+  var high = peak;
+  var count = s.count;
+  for (var round = 0u; round < 5u; round++) {
+    // The first guess suits a trained model; then what is between the bounds is cut in four.
+    var tries = high - (high - low) * vec3f(0.25, 0.5, 0.75);
+    if (low == LOWEST) { tries = high - vec3f(2.0, 6.0, 14.0); }
+    let bounds = vec4<u32>(keyOf(tries.x), keyOf(tries.y), keyOf(tries.z), 0u);
+    let held = heldFrom(s, everything, bounds, peak, i, lane);
+    let reached = measure(held, counting) >= vec4f(goal);
+    if (reached.x) { low = tries.x; count = u32(held.count.x); }
+    else if (reached.y) { high = tries.x; low = tries.y; count = u32(held.count.y); }
+    else if (reached.z) { high = tries.y; low = tries.z; count = u32(held.count.z); }
+    else { high = tries.z; }
+    if (count <= LIST) { break; }
+  }
+  if (count > LIST) { return s; }
+  let bound = keyOf(low);
+  var own = 0u;
+  for (var j = i * s.stretch; j < endOf(s, i); j++) { own += u32(keyOf(logitAt(s, j)) >= bound); }
+  var at = u32(upTo(f32(own), i)) - own;
+  for (var j = i * s.stretch; j < endOf(s, i); j++) {
+    let logit = logitAt(s, j);
+    if (keyOf(logit) >= bound) {
+      listLogits[at] = logit;
+      listIds[at] = j;
+      at++;
+    }
+  }
+  workgroupBarrier();
+  return Source(s.start, true, count, (count + WG - 1u) / WG);
+}
+
+// The fewest of the kept elements, the largest first and the lower id of equals, that reach the goal.
+fn cut(s: Source, kept: Kept, goal: f32, counting: bool, peak: f32, i: u32, lane: Lane) -> Kept {
+  var key = 0u;
+  for (var shift = 32u; shift > 0u; shift -= 2u) {
+    let step = 1u << (shift - 2u);
+    let bounds = vec4<u32>(key + step, key + 2u * step, key + 3u * step, key);
+    let reached = measure(heldFrom(s, kept, bounds, peak, i, lane), counting) >= vec4f(goal);
+    if (reached.z) { key += 3u * step; } else if (reached.y) { key += 2u * step; } else if (reached.x) { key += step; }
+  }
+  // Of those with this very key, as many as it still takes.
+  let held = heldFrom(s, kept, vec4<u32>(key, key + 1u, key, key), peak, i, lane);
+  let equals = held.count.x - held.count.y;
+  let above = measure(held, counting).y;
+  let each = select(weightOf(logitOf(key), peak), 1.0, counting);
+  let wanted = clamp(ceil((goal - above) / each), 1.0, max(equals, 1.0));
+  if (wanted >= equals) { return Kept(key, select(p.vocabulary, kept.id, key == kept.key)); }
+  var own = 0.0;
+  for (var j = i * s.stretch; j < endOf(s, i); j++) {
+    own += f32(keyOf(logitAt(s, j)) == key && isKept(kept, key, idAt(s, j)));
+  }
+  let through = upTo(own, i);
+  var rank = through - own;
+  if (i == 0u) { atomicStore(&found, 0u); }
+  workgroupBarrier();
+  if (rank < wanted && wanted <= through) {
+    for (var j = i * s.stretch; j < endOf(s, i); j++) {
+      if (keyOf(logitAt(s, j)) != key || !isKept(kept, key, idAt(s, j))) { continue; }
+      rank += 1.0;
+      if (rank == wanted) { atomicStore(&found, idAt(s, j)); }
+    }
+  }
+  workgroupBarrier();
+  let id = atomicLoad(&found);
+  if (i == 0u) { shared4.x = bitcast<f32>(id); }
+  return Kept(key, bitcast<u32>(workgroupUniformLoad(&shared4).x));
+}
+
+fn work(w: vec3u, n: vec3u, i: u32, lane: Lane) {
+  let row = workgroupNumber(w, n);
+  if (row >= p.rows) { return; }
+  var s = Source(row * p.columns, false, p.vocabulary, (p.vocabulary + WG - 1u) / WG);
+
+  // The largest, the first of equals, and the sum of exponentials beside it. (`last` is 1 if there are NaN or infinity.)
+  let first = min(i * s.stretch, s.count - 1u);
+  var peak = LOWEST;
+  var place = first;
+  var sum = 0.0;
+  for (var j = i * s.stretch; j < endOf(s, i); j++) {
+    let logit = logitAt(s, j);
+    let bits = bitcast<u32>(logit);
+    if ((bits & 0x7fffffffu) >= 0x7f800000u && bits != 0xff800000u) { atomicStore(&last, 1u); }
+    if (logit > peak) {
+      sum = sum * exp(max(peak - logit, -200.0)) + 1.0;
+      peak = logit;
+      place = j;
+    } else { sum += exp(max(logit - peak, -200.0)); }
+  }
+  listLogits[i] = peak;
+  scratch[i] = sum;
+  ids[i] = place;
+  for (var half = WG / 2u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if (i < half) {
+      let other = listLogits[i + half];
+      let top = max(other, listLogits[i]);
+      scratch[i] = scratch[i] * exp(max(listLogits[i] - top, -200.0)) + scratch[i + half] * exp(max(other - top, -200.0));
+      if (other > listLogits[i] || (other == listLogits[i] && ids[i + half] < ids[i])) { ids[i] = ids[i + half]; }
+      listLogits[i] = top;
+    }
+  }
+  workgroupBarrier();
+  if (i == 0u) { shared4 = vec4f(listLogits[0], log(scratch[0]), f32(atomicLoad(&last)), 0.0); }
+  let best = workgroupUniformLoad(&shared4);
+  if (!DRAW || best.z > 0.0) {
+    if (i == 0u) {
+      token[row] = ids[0];
+      logprob[row] = select(-best.y, p.infinity, best.z > 0.0);
+    }
+    return;
+  }
+
+  var kept = Kept(0u, p.vocabulary);
+  if (FILTER) {
+    if (p.topK > 0u) {
+      s = listed(s, f32(p.topK), true, best.x, i, lane);
+      kept = cut(s, kept, f32(p.topK), true, best.x, i, lane);
+    }
+    if (p.topP < 1.0) {
+      let goal = p.topP * heldFrom(s, kept, vec4<u32>(0u), best.x, i, lane).weight.x;
+      if (p.topK == 0u) { s = listed(s, goal, false, best.x, i, lane); }
+      kept = cut(s, kept, goal, false, best.x, i, lane);
+    }
+  }
+
+  var own = 0.0;
+  var final_ = 0u;
+  for (var j = i * s.stretch; j < endOf(s, i); j++) {
+    let logit = logitAt(s, j);
+    let weight = weightOf(logit, best.x);
+    if (weight < p.minP || weight == 0.0 || !isKept(kept, keyOf(logit), idAt(s, j))) { continue; }
+    own += weight;
+    final_ = idAt(s, j);
+  }
+  let through = upTo(own, i);
+  scratch[i] = through;
+  if (i == 0u) {
+    atomicStore(&found, 0xffffffffu);
+    atomicStore(&last, 0u);
+  }
+  workgroupBarrier();
+  let target_ = numbers[row] * scratch[WG - 1u];
+  var running = 0.0;
+  if (i > 0u) { running = scratch[i - 1u]; }
+  if (own > 0.0) { atomicMax(&last, final_); }
+  if (own > 0.0 && running <= target_ && target_ < through) {
+    for (var j = i * s.stretch; j < endOf(s, i); j++) {
+      let logit = logitAt(s, j);
+      let weight = weightOf(logit, best.x);
+      if (weight < p.minP || weight == 0.0 || !isKept(kept, keyOf(logit), idAt(s, j))) { continue; }
+      running += weight;
+      final_ = idAt(s, j);
+      if (running > target_) { break; }
+    }
+    atomicMin(&found, final_);
+  }
+  workgroupBarrier();
+  if (i > 0u) { return; }
+  // By rounding the number may lie behind the end: then the last one.
+  var chosen = atomicLoad(&found);
+  if (chosen == 0xffffffffu) { chosen = atomicLoad(&last); }
+  token[row] = chosen;
+  logprob[row] = logits[row * p.columns + chosen] - best.x - best.y;
+}
