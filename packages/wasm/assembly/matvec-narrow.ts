@@ -1,6 +1,6 @@
 /*
- * y[M, N] = x[M, K] w[N, K]^T + bias for few rows of x and weights in f16, bf16 or int8. As `matvec`: four rows of weights at a
- * time, read once and in order. What x must be for that is prepared once (`prepareX`), by one thread.
+ * y[M, N] = x[M, K] w[N, K]^T + bias for few rows of x and weights in f16, bf16 or int8. As `matvec`: the weights are read once, in
+ * order. What x must be for that is prepared once (`prepareX`), by one thread.
  *
  * f16, bf16: a vector of weights is four 32-bit lanes of two each. The odd ones are in place but for a shift and a mask, so
  * x comes with its even and odd elements apart. f16's bits, moved to where a float has them, are its value times 2^-112: x
@@ -10,7 +10,7 @@
  * of 15 bits, so that all products and the sums of a block are exact: no accuracy is lost against f32.
  */
 import { int, ptr } from './args';
-import { halfMask, madd, min, storePart, sums, two15, upperHalves } from './simd';
+import { halfMask, madd, min, sum, two15, upperHalves } from './simd';
 import { BF16, F16, INT8 } from './widen';
 
 /** Even, odd elements of each eight; zeros past the end. */
@@ -68,38 +68,39 @@ export function prepareX(piece: i32, scratch: usize): void {
   return v128.and(half ? i32x4.shr_s(v, 3) : v, mask);
 }
 
-/** Four rows of weights times a prepared row of x. */
-@inline function dotHalves(half: bool, x: usize, count: i32, w0: usize, w1: usize, w2: usize, w3: usize): v128 {
+/** A row of weights times a prepared row of x, `count` vectors of eight. */
+@inline function dotHalves(half: bool, x: usize, count: i32, w: usize): v128 {
   const mask = half ? halfMask() : upperHalves();
-  const end = x + (<usize>count << 5);
+  const end = w + (<usize>count << 4);
+  const whole = w + (<usize>(count & ~3) << 4);
   let a0 = f32x4.splat(0), a1 = a0, a2 = a0, a3 = a0;
-  do {
-    const xEven = v128.load(x);
-    const xOdd = v128.load(x, 16);
-    let v = v128.load(w0);
-    a0 = madd(odd(half, v, mask), xOdd, madd(even(half, v, mask), xEven, a0));
-    v = v128.load(w1);
-    a1 = madd(odd(half, v, mask), xOdd, madd(even(half, v, mask), xEven, a1));
-    v = v128.load(w2);
-    a2 = madd(odd(half, v, mask), xOdd, madd(even(half, v, mask), xEven, a2));
-    v = v128.load(w3);
-    a3 = madd(odd(half, v, mask), xOdd, madd(even(half, v, mask), xEven, a3));
+  while (w < whole) {
+    let v = v128.load(w);
+    a0 = madd(odd(half, v, mask), v128.load(x, 16), madd(even(half, v, mask), v128.load(x), a0));
+    v = v128.load(w, 16);
+    a1 = madd(odd(half, v, mask), v128.load(x, 48), madd(even(half, v, mask), v128.load(x, 32), a1));
+    v = v128.load(w, 32);
+    a2 = madd(odd(half, v, mask), v128.load(x, 80), madd(even(half, v, mask), v128.load(x, 64), a2));
+    v = v128.load(w, 48);
+    a3 = madd(odd(half, v, mask), v128.load(x, 112), madd(even(half, v, mask), v128.load(x, 96), a3));
+    x += 128;
+    w += 64;
+  }
+  while (w < end) {
+    const v = v128.load(w);
+    a0 = madd(odd(half, v, mask), v128.load(x, 16), madd(even(half, v, mask), v128.load(x), a0));
     x += 32;
-    w0 += 16;
-    w1 += 16;
-    w2 += 16;
-    w3 += 16;
-  } while (x < end);
-  const y = sums(a0, a1, a2, a3);
-  return half ? f32x4.mul(y, f32x4.splat(281474976710656.0)) : y;
+    w += 16;
+  }
+  return f32x4.add(f32x4.add(a0, a1), f32x4.add(a2, a3));
 }
 
-export function dotF16(x: usize, count: i32, w0: usize, w1: usize, w2: usize, w3: usize): v128 {
-  return dotHalves(true, x, count, w0, w1, w2, w3);
+export function dotF16(x: usize, count: i32, w: usize): f32 {
+  return sum(dotHalves(true, x, count, w)) * 281474976710656.0;
 }
 
-export function dotBf16(x: usize, count: i32, w0: usize, w1: usize, w2: usize, w3: usize): v128 {
-  return dotHalves(false, x, count, w0, w1, w2, w3);
+export function dotBf16(x: usize, count: i32, w: usize): f32 {
+  return sum(dotHalves(false, x, count, w));
 }
 
 /** high 2^15 + low, times the block's scale, added to acc. */
@@ -108,45 +109,29 @@ export function dotBf16(x: usize, count: i32, w0: usize, w1: usize, w2: usize, w
   return madd(value, v128.load32_splat(scale), acc);
 }
 
-/** Four rows of int8, `stride` apart, times a prepared row of x: in units of x. `s`, `scaleStride`: the scales. */
-export function dotInt8(x: usize, blocks: i32, w: usize, stride: usize, s: usize, scaleStride: usize, rows: i32): v128 {
-  const w1 = rows > 1 ? stride : 0;
-  const w2 = rows > 2 ? w1 + stride : w1;
-  const w3 = rows > 3 ? w2 + stride : w2;
-  const s1 = rows > 1 ? scaleStride : 0;
-  const s2 = rows > 2 ? s1 + scaleStride : s1;
-  const s3 = rows > 3 ? s2 + scaleStride : s2;
+/** One row of int8 times a prepared row of x: in units of x. `s`: the row's scales. */
+export function dotInt8(x: usize, blocks: i32, w: usize, s: usize): f32 {
   const unit = two15();
-  let a0 = f32x4.splat(0), a1 = a0, a2 = a0, a3 = a0;
-  const end = x + (<usize>blocks << 7);
-  do {
-    let h0 = i32x4.splat(0), h1 = h0, h2 = h0, h3 = h0, l0 = h0, l1 = h0, l2 = h0, l3 = h0;
-    const blockEnd = x + 128;
-    do {
-      const high = v128.load(x);
-      const low = v128.load(x, 16);
-      let v = v128.load_ext<i8>(w);
-      h0 = i32x4.add(h0, i32x4.dot_i16x8_s(v, high));
-      l0 = i32x4.add(l0, i32x4.dot_i16x8_s(v, low));
-      v = v128.load_ext<i8>(w + w1);
-      h1 = i32x4.add(h1, i32x4.dot_i16x8_s(v, high));
-      l1 = i32x4.add(l1, i32x4.dot_i16x8_s(v, low));
-      v = v128.load_ext<i8>(w + w2);
-      h2 = i32x4.add(h2, i32x4.dot_i16x8_s(v, high));
-      l2 = i32x4.add(l2, i32x4.dot_i16x8_s(v, low));
-      v = v128.load_ext<i8>(w + w3);
-      h3 = i32x4.add(h3, i32x4.dot_i16x8_s(v, high));
-      l3 = i32x4.add(l3, i32x4.dot_i16x8_s(v, low));
-      x += 32;
-      w += 8;
-    } while (x < blockEnd);
-    a0 = scaled(h0, l0, unit, s, a0);
-    a1 = scaled(h1, l1, unit, s + s1, a1);
-    a2 = scaled(h2, l2, unit, s + s2, a2);
-    a3 = scaled(h3, l3, unit, s + s3, a3);
+  const end = w + (<usize>blocks << 5);
+  let acc = f32x4.splat(0);
+  while (w < end) {
+    let v = v128.load_ext<i8>(w);
+    let h = i32x4.dot_i16x8_s(v, v128.load(x)), l = i32x4.dot_i16x8_s(v, v128.load(x, 16));
+    v = v128.load_ext<i8>(w, 8);
+    h = i32x4.add(h, i32x4.dot_i16x8_s(v, v128.load(x, 32)));
+    l = i32x4.add(l, i32x4.dot_i16x8_s(v, v128.load(x, 48)));
+    v = v128.load_ext<i8>(w, 16);
+    h = i32x4.add(h, i32x4.dot_i16x8_s(v, v128.load(x, 64)));
+    l = i32x4.add(l, i32x4.dot_i16x8_s(v, v128.load(x, 80)));
+    v = v128.load_ext<i8>(w, 24);
+    h = i32x4.add(h, i32x4.dot_i16x8_s(v, v128.load(x, 96)));
+    l = i32x4.add(l, i32x4.dot_i16x8_s(v, v128.load(x, 112)));
+    acc = scaled(h, l, unit, s, acc);
+    x += 128;
+    w += 32;
     s += 4;
-  } while (x < end);
-  return sums(a0, a1, a2, a3);
+  }
+  return sum(acc);
 }
 
 /** 0 prepared x, 1 w, 2 bias or 0, 3 y, 4 M, 5 N, 6 K, 7 rows of w in a piece, 8 kind, 9 scales, 10 units. */
@@ -159,27 +144,16 @@ export function matvecNarrow(piece: i32, scratch: usize): void {
   const stride = <usize>k << (kind == INT8 ? 0 : 1);
   const blocks = k + 31 >> 5;
   const end = min(n, (piece + 1) * int(7));
-  for (let row = piece * int(7); row < end; row += 4) {
-    const rows = min(4, end - row);
-    const w0 = ptr(1) + <usize>row * stride;
-    // Past the last row: the last again, not stored.
-    const w1 = rows > 1 ? w0 + stride : w0;
-    const w2 = rows > 2 ? w1 + stride : w1;
-    const w3 = rows > 3 ? w2 + stride : w2;
+  for (let row = piece * int(7); row < end; row++) {
+    const w = ptr(1) + <usize>row * stride;
+    const b: f32 = bias ? load<f32>(bias + (row << 2)) : 0;
     for (let i = 0; i < m; i++) {
       const x = ptr(0) + <usize>i * preparedBytes(k);
-      let y: v128;
-      if (kind == INT8) {
-        const scaleStride = <usize>blocks << 2;
-        y = dotInt8(x, blocks, w0, stride, ptr(9) + <usize>row * scaleStride, scaleStride, rows);
-        y = f32x4.mul(y, v128.load32_splat(ptr(10) + (i << 2)));
-      } else if (kind == BF16) {
-        y = dotBf16(x, k + 7 >> 3, w0, w1, w2, w3);
-      } else {
-        y = dotF16(x, k + 7 >> 3, w0, w1, w2, w3);
-      }
-      if (bias) y = f32x4.add(y, v128.load(bias + (row << 2)));
-      storePart(ptr(3) + (<usize>i * n + row << 2), y, rows);
+      let y: f32;
+      if (kind == INT8) y = dotInt8(x, blocks, w, ptr(9) + (<usize>row * blocks << 2)) * load<f32>(ptr(10) + (i << 2));
+      else if (kind == BF16) y = dotBf16(x, k + 7 >> 3, w);
+      else y = dotF16(x, k + 7 >> 3, w);
+      store<f32>(ptr(3) + (<usize>i * n + row << 2), y + b);
     }
   }
 }
