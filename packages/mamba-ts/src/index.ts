@@ -11,3 +11,4 @@ export {
   probeBackends,
 } from './create-backend.js';
 export { embeddedModel } from './embedded.js';
+export { kvCacheBytes } from './kv-cache.js';

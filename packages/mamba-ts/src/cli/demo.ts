@@ -1,3 +1,4 @@
+import { kvCacheBytes } from '../kv-cache.js';
 import { SAMPLING_OPTIONS, streamText } from './generate.js';
 import { JSON_OPTION, MODEL_OPTIONS, withModel } from './model.js';
 import type { Verb } from './verb.js';
@@ -8,14 +9,6 @@ function size(bytes: number): string {
   return `${(bytes / 2 ** (10 * power)).toFixed(power === 0 ? 0 : 1)} ${units[power]}`;
 }
 
-/**
- * Bytes of a transformer's KV cache in f32. Two Mamba blocks stand for one transformer layer (attention and MLP), as in
- * the paper, so a transformer of equal size has half the layers; each keeps a key and a value of `dModel` a token.
- */
-export function kvCacheBytes(dModel: number, mambaLayers: number, length: number): number {
-  return 2 * 4 * dModel * Math.ceil(mambaLayers / 2) * length;
-}
-
 export const demo: Verb = {
   name: 'demo',
   summary: 'stream text from the embedded model, then say what it cost',
@@ -24,6 +17,9 @@ export const demo: Verb = {
     prompt: { kind: 'text', help: 'what to continue', fallback: '\n' },
     ...SAMPLING_OPTIONS,
     'max-tokens': { ...SAMPLING_OPTIONS['max-tokens'], fallback: 600 },
+    // A model this small writes better from the middle of its distribution.
+    temperature: { ...SAMPLING_OPTIONS.temperature, fallback: 0.7 },
+    'top-p': { ...SAMPLING_OPTIONS['top-p'], fallback: 0.95 },
     ...MODEL_OPTIONS,
     ...JSON_OPTION,
   },
