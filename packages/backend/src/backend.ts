@@ -68,7 +68,8 @@ export interface Backend {
   /**
    * Optional, together with `write`. Runs `run` as `scope` does, and keeps what it enqueued. Everything that `run` reads must
    * exist before it, and its inputs, weights and states live as long as the capture is replayed; states change in place.
-   * Nothing may be read inside. What other ops make of these tensors is theirs, as always: a replay does not change it.
+   * Nothing may be read inside. What other ops make of these tensors is theirs, as always: a replay does not change it,
+   * nor what a read that was started before will give.
    */
   capture?<T>(run: () => T): Capture<T>;
 

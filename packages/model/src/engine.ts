@@ -6,6 +6,7 @@ import {
   type Tensor,
   throwIfAborted,
 } from '@mamba-ts/backend';
+import { CapturedStep, type CapturingBackend, canCapture } from './captured-step.js';
 import type { MambaConfig } from './config/config.js';
 import { uploadIds } from './ids.js';
 import type { Run, ScanConstants } from './mixers/mixer.js';
@@ -17,10 +18,13 @@ import {
   scanConstants,
   sortWeights,
 } from './network.js';
-import type { MambaState } from './state/state.js';
+import type { Attached, MambaState } from './state/state.js';
 import { nextTurn } from './turn.js';
 
 export type Rows = readonly ArrayLike<number>[];
+
+/** Attached to a state that was stepped once: the next step is worth capturing. */
+const STEPPED: Attached = { dispose() {} };
 
 interface EngineSequence {
   readonly ops?: Ops | undefined;
@@ -47,6 +51,8 @@ export class Engine {
   #constants: readonly ScanConstants[] = [];
   /** The tensors among the constants that are not parameters. */
   #derived: readonly Tensor[] = [];
+  /** Those that live: they hold on to the weights. */
+  readonly #captures = new Set<Attached>();
   #disposed = false;
 
   constructor(
@@ -103,17 +109,52 @@ export class Engine {
     }
   }
 
-  /** -> logits [B, V] */
+  /**
+   * -> logits [B, V]. Where the backend captures, the second step of a state is recorded, and later ones replay it. The record
+   * goes with the state, or when something else moves it.
+   */
   step(tokens: ArrayLike<number>, state: MambaState): Tensor {
     this.check('step');
+    const { backend } = this;
+    const ids = Int32Array.from(tokens);
+    const known = state.attached;
+    if (canCapture(backend) && known instanceof ReplayedStep && known.usable) return known.run(ids);
+    if (canCapture(backend) && known === STEPPED) {
+      const step = new ReplayedStep(this, backend, ids, state);
+      state.attach(step);
+      return step.logits();
+    }
     const run = this.#run();
     const constants = this.#currentConstants();
-    const logits = run.scope(() => {
-      const ids = this.backend.tensor(Int32Array.from(tokens), [tokens.length], 'i32');
-      return forwardStep(run, this.#weights, constants, ids, state.layers);
-    });
+    const logits = run.scope(() =>
+      forwardStep(run, this.#weights, constants, backend.tensor(ids, [ids.length], 'i32'), state.layers),
+    );
     state.advance(1);
+    state.attach(STEPPED);
     return logits;
+  }
+
+  /**
+   * Reads the tokens in `ids` [B] into the state, and records how; `then` makes of the logits what is kept. The caller
+   * disposes it; the model does if it goes first.
+   */
+  capture<T extends Readonly<Record<string, Tensor>>>(
+    backend: CapturingBackend,
+    ids: Tensor,
+    state: MambaState,
+    then: (logits: Tensor) => T,
+  ): CapturedStep<T> {
+    this.check('step');
+    const constants = this.#currentConstants();
+    const captured: CapturedStep<T> = new CapturedStep(
+      backend,
+      state,
+      () => then(forwardStep(this.#run(), this.#weights, constants, ids, state.layers)),
+      () => constants === this.#currentConstants(),
+      () => this.#captures.delete(captured),
+    );
+    this.#captures.add(captured);
+    return captured;
   }
 
   check(what: string): void {
@@ -129,6 +170,7 @@ export class Engine {
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
+    for (const captured of this.#captures) captured.dispose();
     this.parametersChanged();
     for (const tensor of this.#parameters.values()) tensor.dispose();
   }
@@ -154,6 +196,44 @@ export class Engine {
       this.#derived = this.#constants.flatMap(tensorsOf).filter((tensor) => !parameters.has(tensor));
     }
     return this.#constants;
+  }
+}
+
+/** `Engine.step` again and again: writes the tokens, runs, and copies the logits, which are the caller's to keep. */
+class ReplayedStep implements Attached {
+  readonly #backend: CapturingBackend;
+  readonly #ids: Tensor;
+  readonly #step: CapturedStep<{ logits: Tensor }>;
+
+  /** Runs it for the first time. */
+  constructor(engine: Engine, backend: CapturingBackend, ids: Int32Array, state: MambaState) {
+    this.#backend = backend;
+    this.#ids = backend.tensor(ids, [ids.length], 'i32');
+    try {
+      this.#step = engine.capture(backend, this.#ids, state, (logits) => ({ logits }));
+    } catch (error) {
+      this.#ids.dispose();
+      throw error;
+    }
+  }
+
+  get usable(): boolean {
+    return !this.#ids.disposed && this.#step.usable;
+  }
+
+  run(ids: Int32Array): Tensor {
+    this.#backend.write(this.#ids, ids);
+    this.#step.run();
+    return this.logits();
+  }
+
+  logits(): Tensor {
+    return this.#backend.ops.copy({ x: this.#step.result.logits });
+  }
+
+  dispose(): void {
+    this.#step.dispose();
+    this.#ids.dispose();
   }
 }
 

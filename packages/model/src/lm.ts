@@ -185,7 +185,10 @@ export class MambaLM {
     }));
   }
 
-  /** Reads one token a row, in place. Logits [B, paddedVocabSize] are the caller's to dispose. */
+  /**
+   * Reads one token a row, in place. Logits [B, paddedVocabSize] are the caller's to dispose. (Where the backend can record
+   * a step, two small tensors stay with the state from the second one on.)
+   */
   step(tokens: ArrayLike<number>, state: MambaState): { logits: Tensor } {
     this.#engine.check('step');
     state.assertOf(this, 'step');

@@ -13,6 +13,8 @@ export interface Counters {
   bindGroups: number;
   /** GPU buffers created: tensors and scratch that the pool could not serve. */
   buffers: number;
+  /** Bytes that came back. */
+  bytesRead: number;
 }
 
 /** One enqueued kernel, as `onDispatch` shows it. */
@@ -109,7 +111,7 @@ export class Engine {
   /** What is bound where a variant declares more than it uses: a slice for each binding. */
   readonly #unread: Loan;
   readonly #unwritten: Loan;
-  readonly #counts = { dispatches: 0, submits: 0, bindGroups: 0 };
+  readonly #counts = { dispatches: 0, submits: 0, bindGroups: 0, bytesRead: 0 };
 
   constructor(device: GPUDevice, { maxBytes, subgroups, onDispatch }: EngineOptions) {
     this.device = device;
@@ -213,6 +215,7 @@ export class Engine {
     this.#pass = undefined;
     this.#encoder ??= this.device.createCommandEncoder();
     this.#encoder.copyBufferToBuffer(loan.gpu, offset, staging, 0, bytes);
+    this.#counts.bytesRead += bytes;
     loan.usedIn = this.#submission;
     // One submission for all the reads that a caller starts together.
     this.#soon ??= Promise.resolve().then(() => {

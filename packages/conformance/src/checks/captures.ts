@@ -109,8 +109,14 @@ async function madeFromState(backend: Capturing, make: Make): Promise<void> {
     take('of the state', state);
     take('of the result', captured.result);
     const before = await Promise.all(derived.map(([, tensor]) => values(tensor)));
+    const reading = values(state);
     captured.replay();
     captured.replay();
+    const read = await reading;
+    ensure(
+      same(read, [3, 4, 5, 6]),
+      `a read gives ${read} after replays that came later, should give 3,4,5,6`,
+    );
     for (const [i, [what, tensor]] of derived.entries()) {
       const now = await values(tensor);
       ensure(same(now, before[i]), `${what} was ${before[i]} and is ${now} after replays`);

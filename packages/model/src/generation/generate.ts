@@ -2,12 +2,13 @@ import { type Tensor, throwIfAborted } from '@mamba-ts/backend';
 import type { Engine } from '../engine.js';
 import { checkChunk, DEFAULT_CHUNK } from '../ids.js';
 import type { MambaLM } from '../lm.js';
-import { nextTurn } from '../turn.js';
+import { canSample, DeviceSource } from './device-source.js';
+import { HostSource } from './host-source.js';
 import { check, type GenerateOptions, resolveMaxTokens, resolveSampling, resolveStop } from './options.js';
 import { encodePrompts, isBatch, type Prompt } from './prompts.js';
 import { GenerationRows } from './rows.js';
-import { Sampler } from './sampling.js';
 import { type FinishReason, TextStream } from './text-stream.js';
+import type { TokenSource } from './token-source.js';
 
 /** One generated token. */
 export interface Generated {
@@ -46,7 +47,6 @@ export async function* generate(
 
   let active = prompts.map((ids, r) => ({
     row: r,
-    sampler: new Sampler(sampling, vocabulary, ids, r),
     text: tokenizer && new TextStream(tokenizer, stops, ids),
   }));
   options.state?.assertOf(lm, 'generate');
@@ -55,23 +55,24 @@ export async function* generate(
   const state = options.state ?? lm.createState(prompts.length);
   state.claim('generate');
   const rows = new GenerationRows(engine, lm, state);
-  /** Of each active row, its row in the logits. */
-  let slots = active.map((_, i) => i);
-  /** Tokens that were given out but not yet read into the state. */
-  let unread: number[] = [];
   let logits: Tensor | undefined;
+  let source: TokenSource | undefined;
   let failed = false;
   try {
     logits = await rows.prefill(prompts, chunkSize, signal);
+    const { backend, dtype } = engine;
+    if (canSample(backend, dtype, sampling)) {
+      // A state of the caller's reads every token that is given out, the last one too, and none before.
+      const [ahead, limit] = options.state ? [1, maxTokens] : [2, maxTokens - 1];
+      source = new DeviceSource(backend, rows, logits, dtype, sampling, vocabulary, ahead, limit);
+    } else {
+      source = new HostSource(rows, logits, prompts, sampling, vocabulary, signal);
+    }
     for (let count = 1; ; count++) {
-      const data = (await logits.data()) as Float32Array;
-      const width = data.length / logits.shape[0]!;
-      logits.dispose();
-      await nextTurn();
       throwIfAborted(signal, 'generate');
-      const items = active.map(({ row, sampler, text }, i): Generated => {
-        const from = slots[i]! * width;
-        const choice = sampler.choose(data.subarray(from, from + width));
+      const choices = await source.next();
+      const items = active.map(({ row, text }, i): Generated => {
+        const choice = choices[i]!;
         const ended = eos.has(choice.token) ? 'eos' : count === maxTokens ? 'length' : undefined;
         const said = text?.push(choice.token, ended) ?? { text: '', stopped: false };
         const finishReason = said.stopped ? 'stop' : ended;
@@ -82,28 +83,23 @@ export async function* generate(
           ...(finishReason ? { finishReason } : {}),
         };
       });
-      unread = items.map(({ token }) => token);
       yield* items;
-      const staying = [...items.keys()].filter((i) => !items[i]!.finishReason);
+      const staying = active.filter((_, i) => !items[i]!.finishReason);
       if (staying.length === 0) return;
-      throwIfAborted(signal, 'generate');
-      // Rows that ended read their last token too: then the caller's state has read all that was generated.
-      logits = rows.step(unread);
-      unread = [];
-      slots = staying;
-      active = staying.map((i) => active[i]!);
-      rows.keep(active.map(({ row }) => row));
+      if (staying.length < active.length) source.keep(staying.map(({ row }) => row));
+      active = staying;
     }
   } catch (error) {
     failed = (error as { code?: unknown }).code !== 'ABORTED';
     throw error;
   } finally {
-    logits?.dispose();
     state.release();
     if (options.state && !failed) {
-      if (unread.length > 0) rows.step(unread).dispose();
+      source?.settle();
       rows.finish();
     }
+    source?.dispose();
+    logits?.dispose();
     rows.dispose();
     if (!options.state) state.dispose();
   }

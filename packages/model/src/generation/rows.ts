@@ -1,4 +1,5 @@
 import type { Tensor } from '@mamba-ts/backend';
+import type { CapturedStep, CapturingBackend } from '../captured-step.js';
 import type { Engine } from '../engine.js';
 import { joinRows, splitRows } from '../state/rows.js';
 import { MambaState, type StateModel } from '../state/state.js';
@@ -61,6 +62,26 @@ export class GenerationRows {
     const logits = this.#engine.step(tokens, this.#state);
     for (const r of this.#active) this.#positions[r]!++;
     return logits;
+  }
+
+  /**
+   * The same with the tokens in `ids` on the device, recorded for `replay`; `then` makes of the logits what is kept. Good until
+   * fewer rows step on.
+   */
+  capture<T extends Readonly<Record<string, Tensor>>>(
+    backend: CapturingBackend,
+    ids: Tensor,
+    then: (logits: Tensor) => T,
+  ): CapturedStep<T> {
+    const step = this.#engine.capture(backend, ids, this.#state, then);
+    for (const r of this.#active) this.#positions[r]!++;
+    return step;
+  }
+
+  replay(step: CapturedStep<Readonly<Record<string, Tensor>>>): void {
+    this.#engine.check('generate');
+    step.run();
+    for (const r of this.#active) this.#positions[r]!++;
   }
 
   /** Only these rows step on; not none. */

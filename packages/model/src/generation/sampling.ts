@@ -1,5 +1,5 @@
-import { MambaError } from '@mamba-ts/backend';
 import { Random } from '@mamba-ts/ssm';
+import { diverged } from './diverged.js';
 import type { ResolvedSampling } from './options.js';
 import { kthLargest } from './select.js';
 
@@ -41,12 +41,7 @@ export class Sampler {
     const scores = this.#penalised(raw);
     const token = this.#options.temperature === 0 ? argmax(scores) : this.#draw(scores);
     const logprob = raw[token]! - logSumExp(raw);
-    if (!Number.isFinite(logprob)) {
-      throw new MambaError(
-        'DIVERGED',
-        'generate: the logits are no distribution; the weights or the state hold NaN or infinity',
-      );
-    }
+    if (!Number.isFinite(logprob)) throw diverged();
     if (this.#options.repetitionPenalty !== 1) this.#seen.add(token);
     return { token, logprob };
   }

@@ -15,6 +15,11 @@ export interface StateModel {
   fingerprint(): Promise<string>;
 }
 
+/** What holds on to the tensors of a state: freed with them. */
+export interface Attached {
+  dispose(): void;
+}
+
 /**
  * All that a model remembers of the tokens it has read: for each layer the last inputs of the convolution and the state of
  * the scan. Its size does not depend on how many tokens those were.
@@ -28,6 +33,7 @@ export class MambaState {
   readonly #model: StateModel;
   #layers: readonly LayerState[];
   #position: number;
+  #attached: Attached | undefined;
   #user: string | undefined;
   #disposed = false;
 
@@ -91,7 +97,19 @@ export class MambaState {
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
+    this.attach(undefined);
     for (const tensor of this.#tensors()) tensor.dispose();
+  }
+
+  /** Not for callers: what `attach` was given, as long as the tensors are the same. */
+  get attached(): Attached | undefined {
+    return this.#attached;
+  }
+
+  /** Not for callers: disposes what was attached before. */
+  attach(attached: Attached | undefined): void {
+    this.#attached?.dispose();
+    this.#attached = attached;
   }
 
   /** Not for callers: puts the states after `tokens` more tokens in the place of the present ones. */
@@ -101,6 +119,7 @@ export class MambaState {
       this.#check('state');
     }
     if (layers) {
+      this.attach(undefined);
       for (const tensor of this.#tensors()) tensor.dispose();
       this.#layers = layers;
     }

@@ -146,16 +146,20 @@ fn listed(s: Source, goal: f32, counting: bool, peak: f32, i: u32, lane: Lane) -
 // The fewest of the kept elements, the largest first and the lower id of equals, that reach the goal.
 fn cut(s: Source, kept: Kept, goal: f32, counting: bool, peak: f32, i: u32, lane: Lane) -> Kept {
   var key = 0u;
-  for (var shift = 32u; shift > 0u; shift -= 2u) {
-    let step = 1u << (shift - 2u);
+  var held: Held;
+  // The last round looks at the key itself. (One place that calls is one copy of the code.)
+  for (var round = 0u; round < 17u; round++) {
+    let last = round == 16u;
+    let step = select(1u << (30u - 2u * min(round, 15u)), 1u, last);
     let bounds = vec4<u32>(key + step, key + 2u * step, key + 3u * step, key);
-    let reached = measure(heldFrom(s, kept, bounds, peak, i, lane), counting) >= vec4f(goal);
+    held = heldFrom(s, kept, bounds, peak, i, lane);
+    if (last) { break; }
+    let reached = measure(held, counting) >= vec4f(goal);
     if (reached.z) { key += 3u * step; } else if (reached.y) { key += 2u * step; } else if (reached.x) { key += step; }
   }
   // Of those with this very key, as many as it still takes.
-  let held = heldFrom(s, kept, vec4<u32>(key, key + 1u, key, key), peak, i, lane);
-  let equals = held.count.x - held.count.y;
-  let above = measure(held, counting).y;
+  let equals = held.count.w - held.count.x;
+  let above = measure(held, counting).x;
   let each = select(weightOf(logitOf(key), peak), 1.0, counting);
   let wanted = clamp(ceil((goal - above) / each), 1.0, max(equals, 1.0));
   if (wanted >= equals) { return Kept(key, select(p.vocabulary, kept.id, key == kept.key)); }
@@ -226,14 +230,13 @@ fn work(w: vec3u, n: vec3u, i: u32, lane: Lane) {
 
   var kept = Kept(0u, p.vocabulary);
   if (FILTER) {
-    if (p.topK > 0u) {
-      s = listed(s, f32(p.topK), true, best.x, i, lane);
-      kept = cut(s, kept, f32(p.topK), true, best.x, i, lane);
-    }
-    if (p.topP < 1.0) {
-      let goal = p.topP * heldFrom(s, kept, vec4<u32>(0u), best.x, i, lane).weight.x;
-      if (p.topK == 0u) { s = listed(s, goal, false, best.x, i, lane); }
-      kept = cut(s, kept, goal, false, best.x, i, lane);
+    for (var filter_ = 0u; filter_ < 2u; filter_++) {
+      let counting = filter_ == 0u;
+      var goal = f32(p.topK);
+      if (!counting) { goal = p.topP * heldFrom(s, kept, vec4<u32>(0u), best.x, i, lane).weight.x; }
+      if (select(p.topP == 1.0, p.topK == 0u, counting)) { continue; }
+      if (!s.listed) { s = listed(s, goal, counting, best.x, i, lane); }
+      kept = cut(s, kept, goal, counting, best.x, i, lane);
     }
   }
 
