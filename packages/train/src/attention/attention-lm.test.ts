@@ -23,7 +23,7 @@ afterEach(async () => {
 
 const code = (code: string) => expect.objectContaining({ code });
 
-/** The definition, head by head: softmax over s <= t of q_t k_s / sqrt(d), on turned q and k. */
+/** The definition, head by head: softmax over s <= t of 3 sqrt(d) times the cosine of q_t and k_s, on turned q and k. */
 function naive(x: number[][], weights: Record<'q' | 'k' | 'v' | 'out', number[][]>, heads: number) {
   const dot = (a: number[], b: number[]) => a.reduce((sum, value, i) => sum + value * b[i]!, 0);
   const project = (matrix: number[][]) => x.map((row) => matrix.map((weight) => dot(weight, row)));
@@ -43,7 +43,11 @@ function naive(x: number[][], weights: Record<'q' | 'k' | 'v' | 'out', number[][
     const out: number[] = [];
     for (let head = 0; head < width; head += size) {
       const part = (row: number[]) => row.slice(head, head + size);
-      const exps = k.slice(0, t + 1).map((key) => Math.exp(dot(part(q[t]!), part(key)) / Math.sqrt(size)));
+      const length = (row: number[]) => Math.sqrt(dot(row, row));
+      const cosine = (a: number[], b: number[]) => dot(a, b) / (length(a) * length(b));
+      const exps = k
+        .slice(0, t + 1)
+        .map((key) => Math.exp(3 * Math.sqrt(size) * cosine(part(q[t]!), part(key))));
       const total = exps.reduce((a, b) => a + b);
       for (let c = head; c < head + size; c++) {
         out.push(exps.reduce((sum, e, s) => sum + (e / total) * v[s]![c]!, 0));
@@ -58,14 +62,20 @@ describe('causalAttention', () => {
   it.each([
     ['one head', 1, 0.5],
     ['three heads', 3, 0.5],
-    ['scores up to 30', 3, 1],
+    ['weights that would overflow exp without the norms', 3, 30],
   ])('is the definition: %s', async (_, heads, scale) => {
     const random = new Random(3);
     const [length, width] = [7, 12];
-    const matrix = (rows: number) =>
+    const size = width / heads;
+    const matrix = (rows: number, scale = 0.5) =>
       Array.from({ length: rows }, () => Array.from({ length: width }, () => scale * random.normal()));
     const x = matrix(length);
-    const weights = { q: matrix(width), k: matrix(width), v: matrix(width), out: matrix(width) };
+    const weights = {
+      q: matrix(width, scale),
+      k: matrix(width, scale),
+      v: matrix(width),
+      out: matrix(width),
+    };
     const y = backend.scope(() => {
       const upload = (rows: number[][]) => backend.tensor(rows.flat(), [rows.length, width], 'f64');
       const uploaded = {
@@ -73,8 +83,10 @@ describe('causalAttention', () => {
         k: upload(weights.k),
         v: upload(weights.v),
         out: upload(weights.out),
+        qNorm: backend.ops.fill({ shape: [size], value: 1.5 * size ** -0.25, dtype: 'f64' }),
+        kNorm: backend.ops.fill({ shape: [size], value: 2 * size ** -0.25, dtype: 'f64' }),
       };
-      const constants = attentionConstants(backend, length, width, width / heads, 'f64');
+      const constants = attentionConstants(backend, length, width, size, 'f64');
       return causalAttention(backend.ops, (run) => backend.scope(run), upload(x), uploaded, constants);
     });
     const expected = naive(x, weights, heads).flat();
@@ -150,7 +162,7 @@ describe('AttentionLM', () => {
       const direction = Float64Array.from(await parameter.data(), () => random.normal());
       const gradient = await grads.get(name)!.data();
       const along = direction.reduce((sum, value, i) => sum + value * gradient[i]!, 0);
-      const h = 1e-5;
+      const h = 1e-6;
       const move = (by: number) => shift(backend, parameter, direction, by);
       move(h);
       const above = await lossAt();

@@ -32,7 +32,7 @@ const NORM_EPS = 1e-5;
 
 /**
  * A decoder-only Transformer, the baseline of the experiments: pre-norm (RMSNorm), causal multi-head attention with rotary
- * positions, gated MLP, no biases, tied head. Rotary because it is the strongest of the plain choices on induction heads in
+ * positions and normalised queries and keys, gated MLP, no biases, tied head. Rotary because it is the strongest of the plain choices on induction heads in
  * the paper's table 11 that can be asked for any length; learned positions end where training did.
  *
  * For training and evaluation only: it has no state, and reads whole sequences in memory that grows with the square of their
@@ -149,7 +149,10 @@ export class AttentionLM implements Trainable {
       ({ x, residual } = scope(() => {
         const first = norm(`${layer}.norm1`, x, residual);
         const weights = Object.fromEntries(
-          ['q', 'k', 'v', 'out'].map((name) => [name, weight(`${layer}.attention.${name}.weight`)]),
+          ['q', 'k', 'v', 'out', 'qNorm', 'kNorm'].map((name) => [
+            name,
+            weight(`${layer}.attention.${name}.weight`),
+          ]),
         ) as unknown as AttentionWeights;
         const sequences = ops.split({ x: first.y, sizes: new Array(batch).fill(length), axis: 0 });
         const attended = sequences.map((sequence) =>
@@ -204,8 +207,14 @@ interface Spec {
   init(random: Random): number;
 }
 
-function specs({ dModel, nLayer, vocabSize, mlpWidth }: AttentionLM['config']): Spec[] {
-  const norm = (name: string): Spec => ({ name: `${name}.weight`, shape: [dModel], init: () => 1 });
+function specs({ dModel, nLayer, heads, vocabSize, mlpWidth }: AttentionLM['config']): Spec[] {
+  const vector = (name: string, size: number, value: number): Spec => ({
+    name: `${name}.weight`,
+    shape: [size],
+    init: () => value,
+  });
+  const norm = (name: string) => vector(name, dModel, 1);
+  const headSize = dModel / heads;
   const matrix = (name: string, rows: number, columns: number, scale = 1): Spec => ({
     name: `${name}.weight`,
     shape: [rows, columns],
@@ -216,6 +225,8 @@ function specs({ dModel, nLayer, vocabSize, mlpWidth }: AttentionLM['config']): 
     norm(`${name}.norm1`),
     ...['q', 'k', 'v'].map((part) => matrix(`${name}.attention.${part}`, dModel, dModel)),
     matrix(`${name}.attention.out`, dModel, dModel, branch),
+    // Scores are sqrt(d) times the cosine of query and key to begin with.
+    ...['qNorm', 'kNorm'].map((part) => vector(`${name}.attention.${part}`, headSize, headSize ** -0.25)),
     norm(`${name}.norm2`),
     matrix(`${name}.mlp.fc1`, 2 * mlpWidth, dModel),
     matrix(`${name}.mlp.fc2`, dModel, mlpWidth, branch),

@@ -1,8 +1,9 @@
 import type { Backend, Ops, Tensor } from '@mamba-ts/backend';
 
 /*
- * Causal softmax attention with rotary positions, from the ops that every backend has: the contract has no attention, and
- * a baseline is no reason to give it one. Three tricks:
+ * Causal softmax attention with rotary positions and normalised queries and keys (arXiv 2010.04245), from the ops that every
+ * backend has: the contract has no attention, and a baseline is no reason to give it one. Without the norms a few large steps
+ * at a high learning rate make exp overflow. Three tricks:
  *
  * - A weight of `linear` may be an activation: scores are linear(q, k), and P V is linear(P, V^T).
  * - V^T needs no transpose: it is linear(W_v, x).
@@ -10,7 +11,7 @@ import type { Backend, Ops, Tensor } from '@mamba-ts/backend';
  *   sqrt(d + 1) [n / M, Z] / sqrt(Z² + |n|²/M²), which is n / Z after the weight M / sqrt(d + 1), up to a relative error of
  *   |n / Z|² / 2 M²: below f32's own rounding for M = 4096.
  *
- * No maximum is subtracted from the scores. Z² must be a normal f32: a row's largest score may be from -40 to 40.
+ * No maximum is subtracted from the scores: Z² must be a normal f32, which holds for scores from -40 to 40.
  */
 
 /** M above: a power of two, so that scaling is exact. */
@@ -18,6 +19,9 @@ const SCALE = 4096;
 
 /** Below the smallest Z² that the range of scores allows. */
 const EPS = 1e-37;
+
+/** Of the norms of queries and keys, whose elements are of the order of 1. */
+const NORM_EPS = 1e-6;
 
 const ROTARY_BASE = 10_000;
 
@@ -31,9 +35,9 @@ export interface AttentionConstants {
   readonly divide: Tensor;
   /** [D, D]: turns each pair (a, b) of a head into (-b, a) */
   readonly quarterTurn: Tensor;
-  /** [L, D]: cosines and sines of the angles, for keys; for queries times 1 / sqrt(d) */
-  readonly key: { readonly cos: Tensor; readonly sin: Tensor };
-  readonly query: { readonly cos: Tensor; readonly sin: Tensor };
+  /** [L, D]: cosines and sines of the angles */
+  readonly cos: Tensor;
+  readonly sin: Tensor;
 }
 
 /** `headSize` d must be even: pairs (i, i + d/2) of a head turn by t 10000^(-2i/d) at position t (arXiv 2104.09864). */
@@ -51,10 +55,6 @@ export function attentionConstants(
     return backend.tensor(data, shape, dtype);
   };
   const angle = (t: number, channel: number) => t * ROTARY_BASE ** (-(channel % half) / half);
-  const turns = (scale: number) => ({
-    cos: table([length, width], (t, c) => scale * Math.cos(angle(t, c))),
-    sin: table([length, width], (t, c) => scale * Math.sin(angle(t, c))),
-  });
   return {
     mask: table([length, length], (t, s) => (s <= t ? 1 / SCALE : 0)),
     ones: backend.ops.fill({ shape: [1, length], value: SCALE, dtype }),
@@ -64,8 +64,8 @@ export function attentionConstants(
       if (isFirst) return from === to + half ? -1 : 0;
       return from === to - half ? 1 : 0;
     }),
-    key: turns(1),
-    query: turns(1 / Math.sqrt(headSize)),
+    cos: table([length, width], (t, c) => Math.cos(angle(t, c))),
+    sin: table([length, width], (t, c) => Math.sin(angle(t, c))),
   };
 }
 
@@ -75,6 +75,9 @@ export interface AttentionWeights {
   readonly k: Tensor;
   readonly v: Tensor;
   readonly out: Tensor;
+  /** [d] each, the same for every head: gains of the norms of queries and keys, after the rotation */
+  readonly qNorm: Tensor;
+  readonly kNorm: Tensor;
 }
 
 /**
@@ -91,18 +94,21 @@ export function causalAttention(
   const width = x.shape[1]!;
   const headSize = constants.divide.shape[0]! - 1;
   const sizes = new Array<number>(width / headSize).fill(headSize);
-  const turned = (weight: Tensor, { cos, sin }: AttentionConstants['key']) => {
+  const { cos, sin } = constants;
+  const turned = (weight: Tensor) => {
     const projected = ops.linear({ x, weight });
     const quarter = ops.linear({ x: projected, weight: constants.quarterTurn });
     const sum = ops.add({ a: ops.mul({ a: projected, b: cos }), b: ops.mul({ a: quarter, b: sin }) });
     return ops.split({ x: sum, sizes, axis: 1 });
   };
-  const queries = turned(weights.q, constants.query);
-  const keys = turned(weights.k, constants.key);
+  const unit = (x: Tensor, weight: Tensor) => ops.rmsNorm({ x, weight, eps: NORM_EPS }).y;
+  const queries = turned(weights.q);
+  const keys = turned(weights.k);
   const values = ops.split({ x: weights.v, sizes, axis: 0 });
   const heads = sizes.map((_, head) =>
     scope(() => {
-      const scores = ops.linear({ x: queries[head]!, weight: keys[head]! });
+      const [query, key] = [unit(queries[head]!, weights.qNorm), unit(keys[head]!, weights.kNorm)];
+      const scores = ops.linear({ x: query, weight: key });
       const visible = ops.mul({ a: ops.exp({ x: scores }), b: constants.mask });
       const transposed = ops.linear({ x: values[head]!, weight: x });
       const sums = ops.linear({
