@@ -109,7 +109,7 @@ const SELECTIVE_COPYING = {
   minLength: 32,
   batch: 16,
   steps: 12_000,
-  lr: 1e-2,
+  lr: 5e-3,
   schedule: 'cosine',
   evalEvery: 300,
   evalSize: 32,
@@ -127,7 +127,8 @@ const BUDGETS = {
     evalSize: 128,
   },
   'selective-copying': SELECTIVE_COPYING,
-  copying: { ...SELECTIVE_COPYING, task: 'copying' },
+  // One length only: what a convolution learns is how many tokens ago, and that is another number at every length.
+  copying: { ...SELECTIVE_COPYING, task: 'copying', minLength: undefined, steps: 6000 },
   ablation: SELECTIVE_COPYING,
 } as const satisfies Record<ExperimentName, Experiment['settings']>;
 
