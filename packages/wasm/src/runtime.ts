@@ -6,8 +6,8 @@ import { Kind, WasmTensor } from './tensor.js';
 import { startWorker, type WorkerHandle } from './workers.js';
 
 const PAGE = 65536;
-/** Work, in multiply-adds or the like, under which waking a worker costs more than it saves. */
-const SMALL = 60_000;
+/** Work, in multiply-adds or the like, under which handing over to a worker that looks for it costs more than it saves. */
+const SMALL = 15_000;
 
 export interface Job {
   /** One of kernel-ids. */

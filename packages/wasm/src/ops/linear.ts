@@ -20,8 +20,9 @@ const FEW_ROWS_NARROW = 8;
 const BLOCK_N = 64;
 /** Floats of A that are packed at a time. */
 const PACKED = 1 << 22;
-/** Bytes of weights in a piece of a matrix-vector product. */
-const STREAM = 1 << 16;
+/** Bytes of weights in a piece of a matrix-vector product, at most and at least: a stream is read at full speed only after a while. */
+const STREAM = 1 << 20;
+const SHORT = 1 << 16;
 
 export const linear: Op<'linear'> = (runtime, inputs) => {
   const { rows, inputs: k, outputs: n, shape } = checkLinear(inputs);
@@ -94,7 +95,9 @@ interface FewRows {
 /** Streams the weights once. */
 function fewRows(runtime: Runtime, { x, weight, bias, y, m, n, k }: FewRows): void {
   const { kind } = weight;
-  const each = 4 * Math.ceil(Math.max(1, STREAM / (weight.bytes / n)) / 4);
+  const turns = ceilDiv(weight.bytes, runtime.threads * STREAM);
+  const bytes = Math.max(SHORT, weight.bytes / (runtime.threads * turns));
+  const each = 4 * ceilDiv(n * Math.min(1, bytes / weight.bytes), 4);
   const pieces = ceilDiv(n, each);
   const work = (m * n * k) / 4;
   if (kind === Kind.f32) {
@@ -103,15 +106,14 @@ function fewRows(runtime: Runtime, { x, weight, bias, y, m, n, k }: FewRows): vo
     return;
   }
   const row = 4 * 32 * ceilDiv(k, 32);
-  const bytes = m * (row + 4);
-  const prepared = runtime.heap.allocate(bytes);
-  const units = prepared + m * row;
-  const prepare = [x.address, prepared, kind, m, k, units];
-  runtime.run({ kernel: PREPARE_X, pieces: 1, ints: prepare, work: m * k });
-  const scales = kind === Kind.int8 ? weight.scales : 0;
-  const ints = [prepared, weight.address, bias, y.address, m, n, k, each, kind, scales, units];
-  runtime.run({ kernel: MATVEC_NARROW, pieces, ints, work });
-  runtime.heap.free(prepared, bytes);
+  runtime.withMemory(m * (row + 4), (prepared) => {
+    const units = prepared + m * row;
+    const prepare = [x.address, prepared, kind, m, k, units];
+    runtime.run({ kernel: PREPARE_X, pieces: 1, ints: prepare, work: m * k });
+    const scales = kind === Kind.int8 ? weight.scales : 0;
+    const ints = [prepared, weight.address, bias, y.address, m, n, k, each, kind, scales, units];
+    runtime.run({ kernel: MATVEC_NARROW, pieces, ints, work });
+  });
 }
 
 interface Product {
