@@ -1,15 +1,20 @@
 /*
  * Times the backend on this machine's GPU: memory and arithmetic ceilings, the selective scan from 2k to 128k tokens, matrix
- * products, decoding and prefill of the mamba-130m shape. One JSON object on stdout at the end, progress on stderr.
+ * products, decoding and prefill of the mamba-130m shape, through `MambaLM` and straight on the ops. One JSON object on stdout
+ * at the end, progress on stderr.
  *
- *   pnpm exec tsx --conditions=@mamba-ts/source bench/gpu.ts [scan] [gemm] [decode] [prefill] [train]
+ *   pnpm exec tsx --conditions=@mamba-ts/source bench/gpu.ts [scan] [gemm] [matvec] [decode] [decode-int8] [model]
  *
  * For a machine with nothing but a driver: bench/pack.ts. Medians; every case is warmed up; inputs rotate, so that a cache of
- * 64 MB does not serve them twice.
+ * 64 MB does not serve them twice. `GPU` is what the GPU spends by its own clock (timestamp queries), where it has one: the
+ * sum of the kernels, without what lies between them. All else is wall time, from the call to the last result.
  */
 import type { Tensor } from '@mamba-ts/backend';
+import { type GenerateOptions, MambaLM } from '@mamba-ts/model';
+import { create } from 'webgpu';
 import { createWebgpuBackend, type WebgpuBackend } from '../src/index.js';
 import { MAMBA_130M, Network, type WeightType } from './network.js';
+import { byKernel, timedDevice } from './timestamps.js';
 
 interface Row {
   case: string;
@@ -60,6 +65,29 @@ async function time(backend: WebgpuBackend, run: (i: number) => void): Promise<n
   return found.sort((a, b) => a - b)[2]!;
 }
 
+type Timed = NonNullable<Awaited<ReturnType<typeof timedDevice>>>;
+let timed: Timed | undefined;
+
+/** Milliseconds of the GPU itself: the median of five, of the sum of the kernels; and what each took in the last one. */
+async function gpuTime(backend: WebgpuBackend, run: (i: number) => void): Promise<number | undefined> {
+  if (!timed) return undefined;
+  const found: number[] = [];
+  let kernels: ReturnType<typeof byKernel> = [];
+  for (let i = 0; i < 6; i++) {
+    const times = await timed.profile(async () => {
+      backend.scope(() => void run(i));
+      const marker = backend.zeros([1]);
+      await marker.data();
+      marker.dispose();
+    });
+    kernels = byKernel(times.filter(({ label }) => label !== 'fill'));
+    if (i > 0) found.push(kernels.reduce((sum, { microseconds }) => sum + microseconds, 0) / 1000);
+  }
+  for (const { kernel, count, microseconds } of kernels.slice(0, 12))
+    console.error(`    ${microseconds.toFixed(1).padStart(9)} us  ${String(count).padStart(4)} x ${kernel}`);
+  return found.sort((a, b) => a - b)[2]!;
+}
+
 /** GB/s that a plain kernel reads and writes: y = a + b over 256 MB each. */
 async function bandwidth(backend: WebgpuBackend): Promise<number> {
   const n = 2 ** 26;
@@ -107,6 +135,12 @@ async function scan(backend: WebgpuBackend, limit: number): Promise<void> {
     const shape = `L=${L} D=${D} N=${N}`;
     report({ case: 'scan forward', shape, value: ms, unit: 'ms' });
     report({ case: 'scan forward', shape, value, unit: 'GB/s', limit, share: value / limit });
+    const own = await gpuTime(backend, (i) => backend.ops.selectiveScan(inputs[i % sets]!));
+    if (own) {
+      report({ case: 'scan forward, GPU', shape, value: own, unit: 'ms' });
+      const rate = bytes / own / 1e6;
+      report({ case: 'scan forward, GPU', shape, value: rate, unit: 'GB/s', limit, share: rate / limit });
+    }
     if (L <= 8192) {
       const back = await time(backend, (i) => {
         const one = inputs[i % sets]!;
@@ -201,6 +235,8 @@ async function decode(backend: WebgpuBackend, type: WeightType): Promise<void> {
     const enqueue = (performance.now() - start) / 50;
     await id.data();
     report({ case: `decode 130m ${type}`, shape: `${path}, enqueueing`, value: enqueue, unit: 'ms' });
+    const own = await gpuTime(backend, () => captured.replay());
+    if (own) report({ case: `decode 130m ${type}, GPU`, shape: path, value: own, unit: 'ms' });
     captured.dispose();
   }
   if (type === 'f16') {
@@ -212,13 +248,65 @@ async function decode(backend: WebgpuBackend, type: WeightType): Promise<void> {
       );
       const ms = await time(backend, () => network.prefill(ids));
       report({ case: 'prefill 130m f16', shape: `L=${L}`, value: (1000 * L) / ms, unit: 'tokens/s' });
+      const own = await gpuTime(backend, () => network.prefill(ids));
+      if (own) report({ case: 'prefill 130m f16, GPU', shape: `L=${L}`, value: own, unit: 'ms' });
     }
   }
 }
 
+/** The same through the door that users come in. */
+async function model(backend: WebgpuBackend): Promise<void> {
+  const { layers: nLayer, model: dModel, vocab: vocabSize } = MAMBA_130M;
+  const lm = await MambaLM.create({ dModel, nLayer, vocabSize }, { backend, dtype: 'f16' });
+  const prompt = Array.from({ length: 16 }, (_, i) => (i * 7919) % vocabSize);
+  const rate = async (options: GenerateOptions) => {
+    let start = 0;
+    let count = 0;
+    // The first tokens record the step.
+    for await (const _ of lm.generate(prompt, { maxTokens: 320, eos: null, ...options })) {
+      if (++count === 20) start = performance.now();
+    }
+    return (1000 * (count - 20)) / (performance.now() - start);
+  };
+  const cases: [string, GenerateOptions][] = [
+    ['greedy', { temperature: 0 }],
+    ['temperature 1', {}],
+    ['top-k 40, top-p 0.95', { temperature: 0.8, topK: 40, topP: 0.95 }],
+    ['greedy, a given state', { temperature: 0, state: lm.createState() }],
+    ['chosen on the host', { repetitionPenalty: 1.1 }],
+  ];
+  for (const [shape, options] of cases)
+    report({ case: 'MambaLM 130m f16, generate', shape, value: await rate(options), unit: 'tokens/s' });
+  const ids = Array.from({ length: 2048 }, (_, i) => (i * 7919) % vocabSize);
+  for (const chunkSize of [512, 2048]) {
+    const found: number[] = [];
+    for (let i = 0; i < 4; i++) {
+      const state = lm.createState();
+      const start = performance.now();
+      const { logits } = await lm.prefill(ids, state, { chunkSize });
+      await logits.data();
+      found.push((1000 * ids.length) / (performance.now() - start));
+      logits.dispose();
+      state.dispose();
+    }
+    const value = found.slice(1).sort((a, b) => a - b)[1]!;
+    report({
+      case: 'MambaLM 130m f16, prefill 2048',
+      shape: `in chunks of ${chunkSize}`,
+      value,
+      unit: 'tokens/s',
+    });
+  }
+  lm.dispose();
+}
+
 async function main(wanted: readonly string[]): Promise<void> {
   const all = wanted.length === 0;
-  const backend = await createWebgpuBackend();
+  // Without the toggle timestamps are rounded to 100 us. MAMBA_TS_DAWN chooses another backend of Dawn's.
+  const flags = process.env['MAMBA_TS_DAWN']?.split(' ') ?? [];
+  const gpu = create([...flags, 'disable-dawn-features=timestamp_quantization']);
+  timed = await timedDevice(gpu);
+  const backend = await createWebgpuBackend({ gpu, ...timed });
   console.error(backend.description);
   const limit = await bandwidth(backend);
   const parts: Record<string, () => Promise<void>> = {
@@ -227,6 +315,7 @@ async function main(wanted: readonly string[]): Promise<void> {
     matvec: () => matvecs(backend, limit),
     decode: () => decode(backend, 'f16'),
     'decode-int8': () => decode(backend, 'int8'),
+    model: () => model(backend),
   };
   for (const [name, run] of Object.entries(parts)) {
     if (!all && !wanted.includes(name)) continue;

@@ -22,7 +22,7 @@ await build({
   configFile: false,
   logLevel: 'warn',
   resolve: { conditions: ['@mamba-ts/source'] },
-  ssr: { noExternal: true, resolve: { conditions: ['@mamba-ts/source'] } },
+  ssr: { noExternal: true, external: ['webgpu'], resolve: { conditions: ['@mamba-ts/source'] } },
   build: {
     ssr: fileURLToPath(new URL('./gpu.ts', import.meta.url)),
     outDir: folder,
@@ -41,5 +41,6 @@ copyFileSync(process.execPath, join(folder, 'node'));
 copyFileSync(join(unpacked('swiftshader'), 'libvulkan.so.1'), join(folder, 'libvulkan.so.1'));
 writeFileSync(join(folder, 'node_modules', 'package.json'), '{}');
 execFileSync('strip', [join(folder, 'node')], { stdio: 'ignore' });
-execFileSync('tar', ['cJf', 'webgpu-bench.tar.xz', 'webgpu-bench'], { cwd: out, stdio: 'inherit' });
+const env = { ...process.env, XZ_OPT: '-2' };
+execFileSync('tar', ['cJf', 'webgpu-bench.tar.xz', 'webgpu-bench'], { cwd: out, stdio: 'inherit', env });
 console.log(join(out, 'webgpu-bench.tar.xz'));
