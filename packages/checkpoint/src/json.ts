@@ -8,7 +8,7 @@ export interface JsonOptions {
   /** Throws. `index` is in UTF-16 units of the text. */
   fail(problem: string, index: number): never;
   /** Also read `Infinity`, `-Infinity` and `NaN`, as Python's json module writes and reads them. */
-  nonFinite?: boolean;
+  nonFinite?: boolean | undefined;
   /** Levels of arrays and objects; more is an error, not a stack overflow. */
   maxDepth: number;
   /** Arrays, objects and names in all: an empty object takes some 40 times the memory of its text. */

@@ -20,8 +20,8 @@ export interface Progress {
 
 export interface OpenCheckpointOptions extends OpenSourceOptions {
   /** Aborts opening and every read. */
-  signal?: AbortSignal;
-  onProgress?: (progress: Progress) => void;
+  signal?: AbortSignal | undefined;
+  onProgress?: ((progress: Progress) => void) | undefined;
 }
 
 /** A tensor that was read. `data` is the typed array of the dtype (see `CheckpointDType`). */

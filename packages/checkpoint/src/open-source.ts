@@ -28,7 +28,7 @@ export interface OpenSourceOptions extends HubOptions {
   /**
    * Keep what is fetched on this machine. Default: yes for Hugging Face ids (in `openCache()`), no for addresses.
    */
-  cache?: boolean | CheckpointCache;
+  cache?: boolean | CheckpointCache | undefined;
 }
 
 /**

@@ -3,9 +3,9 @@ import { byteOffset, decodeUtf8, parseJson } from './json.js';
 import type { Source } from './source.js';
 
 export interface ReadJsonOptions {
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** Default 64 MiB. */
-  maxBytes?: number;
+  maxBytes?: number | undefined;
 }
 
 /**

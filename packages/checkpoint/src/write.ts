@@ -20,9 +20,9 @@ const SHARD_NAME = /^model-([0-9a-z]{8}-)?\d{5}-of-\d{5}\.safetensors$/;
 type AnyTensor = TensorInput | LazyTensorInput;
 
 export interface WriteOptions {
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** `phase` is `write`. */
-  onProgress?: (progress: Progress) => void;
+  onProgress?: ((progress: Progress) => void) | undefined;
 }
 
 async function writeLaidOut(

@@ -31,7 +31,7 @@ export type Discretization = 'zoh' | 'bilinear' | 'euler' | 'mamba' | 'dss';
 /** Options of {@link discretize}. */
 export interface DiscretizeOptions {
   /** The kernel's length L; needed by `dss`, unused by the others. */
-  length?: number;
+  length?: number | undefined;
 }
 
 /** Ā, and the factor from B to B̄, of one state. */

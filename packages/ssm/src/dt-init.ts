@@ -3,11 +3,11 @@ import type { Random } from './random.js';
 /** Options of {@link initDt}; the defaults are Mamba's. */
 export interface DtInitOptions {
   /** Lower end of the range of step sizes; default 0.001. */
-  dtMin?: number;
+  dtMin?: number | undefined;
   /** Upper end; default 0.1. */
-  dtMax?: number;
+  dtMax?: number | undefined;
   /** No step size below this, whatever the range; default 0.0001. */
-  floor?: number;
+  floor?: number | undefined;
 }
 
 /**

@@ -16,7 +16,10 @@ export interface Trainable {
    * ids [B][L] -> logits [B, L, V]. With `ops` every op runs there, and nothing is freed. With `state` the sequence goes on
    * from there, and the state moves to its end.
    */
-  forward(ids: number[][], options?: { ops?: Ops; state?: StreamState }): { logits: Tensor };
+  forward(
+    ids: number[][],
+    options?: { ops?: Ops | undefined; state?: StreamState | undefined },
+  ): { logits: Tensor };
   /** Called when the values of the parameters have changed. */
   parametersChanged?(): void;
   /** A model without it (attention) is evaluated on whole sequences, in memory that grows with them. */
@@ -25,6 +28,6 @@ export interface Trainable {
   prefill?(
     ids: number[][],
     state: StreamState,
-    options?: { chunkSize?: number; signal?: AbortSignal | undefined },
+    options?: { chunkSize?: number | undefined; signal?: AbortSignal | undefined },
   ): Promise<{ logits: Tensor }>;
 }

@@ -6,14 +6,14 @@ import { type ByteRange, checkPath, checkRange, missing, type Source } from '../
 
 export interface HttpOptions {
   /** Default: the global `fetch`. */
-  fetch?: typeof fetch;
-  headers?: Readonly<Record<string, string>>;
+  fetch?: typeof fetch | undefined;
+  headers?: Readonly<Record<string, string>> | undefined;
   /** How often a failed request (network, 429, 5xx, a body cut short) is tried again, from where it stopped. Default 3. */
-  retries?: number;
+  retries?: number | undefined;
   /** Bytes fetched for a smaller read, and kept for the next. Default 512 KiB: most headers in one request. */
-  readAhead?: number;
+  readAhead?: number | undefined;
   /** Whether a browser's own HTTP cache may answer and keep. Default: `default`. */
-  requestCache?: 'default' | 'no-store';
+  requestCache?: 'default' | 'no-store' | undefined;
 }
 
 /** Which version of a file a server has. */

@@ -3,11 +3,11 @@ import { type HttpOptions, HttpSource } from './http.js';
 
 export interface HubOptions extends HttpOptions {
   /** A branch, tag or commit. Default: `main`. */
-  revision?: string;
+  revision?: string | undefined;
   /** Default: `https://huggingface.co`. */
-  endpoint?: string;
+  endpoint?: string | undefined;
   /** An access token, for private and gated models. */
-  token?: string;
+  token?: string | undefined;
 }
 
 /** Whether a text has the form of a Hugging Face id: `owner/name`. */
