@@ -1,10 +1,10 @@
 /*
  * What a user gets from npm, checked before it is published: each package is packed, judged by publint and attw, then a
  * strict TypeScript project installs each tarball alone (with the tarballs of what it depends on), imports it, compiles
- * and runs.
+ * and runs; and so does a project that is the code of the package's README.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root, workspacePackages } from './workspace.js';
@@ -13,6 +13,8 @@ const work = mkdtempSync(join(tmpdir(), 'mamba-ts-pack-'));
 const packages = workspacePackages().filter(({ manifest }) => !manifest.private);
 const tarballs = new Map<string, string>();
 const failures: string[] = [];
+/** Their README's code compiles; but it runs in vitest, or on a GPU. */
+const NOT_RUN = new Set(['@mamba-ts/conformance', '@mamba-ts/webgpu']);
 
 function run(command: string, args: string[], cwd: string): { ok: boolean; output: string } {
   const { status, stdout, stderr } = spawnSync(command, args, { cwd, encoding: 'utf8' });
@@ -36,25 +38,27 @@ try {
     check(`publint ${manifest.name}`, run('publint', ['run', tarball, '--strict'], folder));
     check(`attw ${manifest.name}`, run('attw', [tarball, '--profile', 'esm-only'], root));
   }
-  for (const { manifest } of packages) check(`consumer of ${manifest.name}`, consume(manifest.name));
+  for (const { folder, manifest } of packages) {
+    check(`consumer of ${manifest.name}`, consume(manifest.name));
+    check(`README of ${manifest.name}`, followReadme(folder, manifest.name));
+  }
 } finally {
   rmSync(work, { recursive: true, force: true });
 }
 
-/** A project of its own, outside the workspace, that knows one package only by its tarball. */
-function consume(name: string): { ok: boolean; output: string } {
-  const folder = join(work, `consumer-${name.replace(/\W/g, '-')}`);
+/** A strict project of its own, outside the workspace, that knows our packages only by their tarballs. */
+function project(folder: string, names: readonly string[], types: readonly string[], code: string) {
   mkdirSync(folder);
   const overrides = Object.fromEntries([...tarballs].map(([key, file]) => [key, `file:${file}`]));
   const json = (file: string, value: unknown) => writeFileSync(join(folder, file), JSON.stringify(value));
-  const { devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   json('package.json', {
     name: 'consumer',
     private: true,
     type: 'module',
-    dependencies: { [name]: overrides[name] },
+    dependencies: Object.fromEntries(names.map((name) => [name, overrides[name]])),
     pnpm: { overrides },
-    ...(name === '@mamba-ts/conformance' ? { devDependencies: { vitest: '^4.1.12' } } : {}),
+    // The suite imports vitest, which its users bring.
+    ...(names.includes('@mamba-ts/conformance') && { devDependencies: { vitest: '^4.1.12' } }),
   });
   writeFileSync(join(folder, 'pnpm-workspace.yaml'), 'verifyDepsBeforeRun: false\n');
   json('tsconfig.json', {
@@ -65,23 +69,44 @@ function consume(name: string): { ok: boolean; output: string } {
       module: 'NodeNext',
       target: 'ES2023',
       lib: ['ES2023', 'DOM', 'DOM.AsyncIterable'],
-      types: [],
+      types,
+      typeRoots: [join(root, 'node_modules/@types')],
       outDir: 'out',
     },
     include: ['index.ts'],
   });
-  writeFileSync(
-    join(folder, 'index.ts'),
+  writeFileSync(join(folder, 'index.ts'), code);
+  const install = run('pnpm', ['install', '--prefer-offline', '--no-frozen-lockfile'], folder);
+  return install.ok ? run('tsc', ['-p', folder], root) : install;
+}
+
+/** A project that imports one package. */
+function consume(name: string): { ok: boolean; output: string } {
+  const folder = join(work, `consumer-${name.replace(/\W/g, '-')}`);
+  const compile = project(
+    folder,
+    [name],
+    [],
     `import * as all from '${name}';\nconst names: string[] = Object.keys(all);\nif (names.length === 0) throw new Error('nothing exported');\nconsole.log(names.length);\n`,
   );
-  if (!devDependencies.typescript)
-    throw new Error('the workspace has no TypeScript to compile a consumer with');
-  const install = run('pnpm', ['install', '--prefer-offline', '--no-frozen-lockfile'], folder);
-  if (!install.ok) return install;
-  const compile = run('tsc', ['-p', folder], root);
-  if (!compile.ok) return compile;
-  // Test suites import vitest, which only runs inside its own runner: compiling is what can be checked of them here.
-  return name === '@mamba-ts/conformance' ? compile : run(process.execPath, ['out/index.js'], folder);
+  if (!compile.ok || name === '@mamba-ts/conformance') return compile;
+  return run(process.execPath, ['out/index.js'], folder);
+}
+
+/** A project that is the first code of a README. */
+function followReadme(packageFolder: string, name: string): { ok: boolean; output: string } {
+  const path = join(packageFolder, 'README.md');
+  if (!existsSync(path)) return { ok: false, output: `${path} is missing` };
+  const readme = readFileSync(path, 'utf8');
+  const [, code] = readme.match(/^```[jt]s\n(.*?)^```/ms) ?? [];
+  if (code === undefined) return { ok: false, output: 'there is no code in it' };
+  const folder = join(work, `readme-${name.replace(/\W/g, '-')}`);
+  const names = [...tarballs.keys()].filter((key) => code.includes(`from '${key}'`));
+  const compile = project(folder, names, ['node'], code);
+  if (!compile.ok || NOT_RUN.has(name)) return compile;
+  // One of them learns from its own text.
+  writeFileSync(join(folder, 'README.md'), readme);
+  return run(process.execPath, ['out/index.js'], folder);
 }
 
 if (failures.length > 0) {
