@@ -12,12 +12,14 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Backend } from '../packages/backend/src/index.js';
 import type { Measurement, SuiteOptions } from '../packages/conformance/src/without-vitest.js';
+import { CHANNELS, STATES, scanMemory } from './numerics-memory.js';
+import { type Built, modelFigures, NEW_TOKENS } from './numerics-model.js';
 import { root } from './workspace.js';
 
 const asked = process.argv.slice(2);
 const isAsked = (name: string) => asked.length === 0 || asked.includes(name);
 
-const packages = ['conformance', 'cpu', ...['wasm', 'webgpu'].filter(isAsked)];
+const packages = ['conformance', 'cpu', 'train', ...['wasm', 'webgpu'].filter(isAsked)];
 const filters = packages.map((name) => `--filter=@mamba-ts/${name}`);
 const build = spawnSync('npx', ['turbo', 'run', 'build', ...filters, '--output-logs=errors-only'], {
   cwd: root,
@@ -34,6 +36,13 @@ const { measure }: typeof import('../packages/conformance/src/without-vitest.js'
   'conformance',
   'without-vitest',
 );
+
+/** The language model's code as it is published. */
+const builtModel: Built = {
+  ...(await built('conformance')),
+  ...(await built('model')),
+  ...(await built('train')),
+};
 
 interface Candidate {
   readonly title: string;
@@ -90,6 +99,7 @@ function byOp(measurements: readonly Measurement[], groups: readonly string[]): 
 
 const sections: string[] = [];
 const summary: string[][] = [];
+const models: string[][] = [];
 const skipped: string[] = [];
 let over = 0;
 
@@ -120,9 +130,34 @@ for (const { title, options, create } of CANDIDATES) {
   const groups = ['official figures', 'against the oracle', 'identities', 'finite differences'];
   sections.push(`## ${title}\n\n${backend.description}\n\n${byOp(measured, groups)}`);
   console.log(`${title}: ${measured.length} calls, ${bad.length} over the tolerance`);
+  const dtype = title === 'cpu, f64' ? 'f64' : 'f32';
+  const model = await modelFigures(backend, dtype, builtModel);
+  const { logits, gradients, splits, steps, rows, namingsAgree, greedyAgrees, copiesAgree, refuses } = model;
+  const bar = dtype === 'f64' ? { forward: 1e-11, gradient: 1e-11 } : { forward: 1e-5, gradient: 5e-5 };
+  const good =
+    Math.max(logits, splits, steps, rows) <= bar.forward &&
+    gradients <= bar.gradient &&
+    [namingsAgree, greedyAgrees, copiesAgree, refuses].every(Boolean);
+  if (!good) {
+    over++;
+    console.error(`${title}: language model`, model);
+  }
+  const yes = (agrees: boolean) => (agrees ? 'yes' : 'NO');
+  models.push([
+    title,
+    ...[logits, gradients, splits, steps, rows].map(number),
+    ...[namingsAgree, greedyAgrees, copiesAgree, refuses].map(yes),
+  ]);
   await backend.dispose();
   await oracle.dispose();
 }
+
+const reference = await createCpu();
+const memory: string[][] = [];
+for (const length of [1024, 2048, 4096, 8192]) {
+  memory.push([String(length), scanMemory(reference, length).toFixed(2), String(STATES)]);
+}
+await reference.dispose();
 
 const page = `# Numerics
 
@@ -144,6 +179,30 @@ Tolerances, which the conformance suite enforces on every backend: f64 1e-11 (fi
 ## Largest errors
 
 ${table(['backend', 'kind', 'calls', 'largest error'], summary)}
+
+## The language model
+
+Two blocks of width 32 with official weights (the figures of the suite), in both namings of checkpoints.
+
+${table(
+  [
+    ...['backend', 'logits', 'gradients', 'prefill in pieces', 'token by token', 'a row alone'],
+    ...['namings agree', 'greedy text', 'fork, save, restore', 'other models refuse'],
+  ],
+  models,
+)}
+
+Logits and gradients (all parameters, through \`lossAndGradients\`) against the official code in f64; the next three against the
+same backend on the whole sequence at once. *Greedy text*: ${NEW_TOKENS} tokens after two prompts, alone and as a batch, are the official ones. *Fork,
+save, restore*: the logits of the next token are the same to the bit. *Other models refuse*: a saved state is no good for
+other weights, and they say so.
+
+## Memory of the scan
+
+Forward and backward with all options, B = 1, D = ${CHANNELS}, N = ${STATES}, reference backend in f32: all that is allocated, inputs, results and
+scratch, in tensors of [L, D].
+
+${table(['L', 'allocated', 'a stored [L, D, N] alone'], memory)}
 
 ${sections.join('\n\n')}
 ${skipped.length > 0 ? `\n## Not measured\n\n${skipped.join('\n')}\n` : ''}`;
