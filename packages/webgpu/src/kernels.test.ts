@@ -69,10 +69,24 @@ const VARIANTS: Partial<
   },
   'scan-carry': { choices: { COMPLEX: flag } },
   'scan-chunk': {
-    choices: { COMPLEX: flag, ZOH: flag, Q: [1, 2, 3, 4], REVERSE: flag, CONSTANT: flag },
+    choices: {
+      COMPLEX: flag,
+      ZOH: flag,
+      Q: [1, 2, 3, 4],
+      REVERSE: flag,
+      CONSTANT: flag,
+      PACKED: flag,
+    },
   },
   'scan-emit': {
-    choices: { COMPLEX: flag, ZOH: flag, Q: [1, 2, 3, 4], B_CONSTANT: flag, C_CONSTANT: flag },
+    choices: {
+      COMPLEX: flag,
+      ZOH: flag,
+      Q: [1, 2, 3, 4],
+      B_CONSTANT: flag,
+      C_CONSTANT: flag,
+      PACKED: flag,
+    },
   },
   'scan-gate': { choices: {} },
   'scan-pack': { choices: {} },

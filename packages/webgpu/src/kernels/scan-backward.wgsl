@@ -88,7 +88,10 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(num_workgroups) groups: vec3u,
       }
       for (var t = from_; t < to_; t++) {
         let j = (t - start) % SUB;
-        if (j == 0u) { stage(k, t, end, b, place.group, i); }
+        if (j == 0u) {
+          fetch(k, t, end, b, place.group, i);
+          stage(i);
+        }
         let at = (b * p.length + t) * D + d;
         let dt = timeStep(vec4f(delta[at] + dBias)).x;
         let input = u[at];

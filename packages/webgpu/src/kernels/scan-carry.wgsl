@@ -1,14 +1,14 @@
 // use: scan
 // Second dispatch: walks the chunks. Each chunk's own end state becomes the state that it starts from; after the last comes the
 // last state. BACK: from the last chunk to the first, with conjugate decays; after the first comes the gradient of the
-// initial state. A thread is one state of a channel; eight chunks are read ahead, as only the additions depend on each other.
+// initial state. A thread is one state of a channel; sixteen chunks are read ahead, as only the additions depend on each other.
 @group(0) @binding(0) var<storage, read> fromRe: array<f32>;
 @group(0) @binding(1) var<storage, read> fromIm: array<f32>;
 @group(0) @binding(2) var<storage, read_write> scratch: array<f32>;
 @group(0) @binding(3) var<storage, read_write> toRe: array<f32>;
 @group(0) @binding(4) var<storage, read_write> toIm: array<f32>;
 @group(0) @binding(5) var<uniform> p: Params;
-const AHEAD: u32 = 8u;
+const AHEAD: u32 = 16u;
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) i: u32) {

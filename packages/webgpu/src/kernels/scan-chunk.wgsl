@@ -3,9 +3,11 @@
 // decays is exp(A sum)). REVERSE, for the gradient: what flows out of the chunk's first token towards the past, if nothing
 // flows into its last one: q_t = exp(dt A)* (q_{t+1} + k dy C*), k = 2 for complex.
 // Design: see scan.wgsl. The coefficients (B, or C) of 16 tokens are brought into workgroup memory, where all channels read
-// the same ones; constant coefficients are the thread's own. u and delta are read four tokens ahead.
+// the same ones; constant coefficients are the thread's own. What the next four tokens and the next tile need is read before
+// these are computed.
 const REVERSE: bool = false;
 const CONSTANT: bool = false;
+const PACKED: bool = false; // there are sequence indices
 const TILE: u32 = 16u;
 @group(0) @binding(0) var<storage, read> x: array<f32>; // u, or dy
 @group(0) @binding(1) var<storage, read> delta: array<f32>;
@@ -35,6 +37,14 @@ fn A4(d: u32, n: u32, part: u32) -> vec4f {
   return v;
 }
 
+fn x4At(at: vec4<u32>) -> vec4f {
+  return vec4f(x[at.x], x[at.y], x[at.z], x[at.w]);
+}
+
+fn delta4At(at: vec4<u32>) -> vec4f {
+  return vec4f(delta[at.x], delta[at.y], delta[at.z], delta[at.w]);
+}
+
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) i: u32) {
   let place = placeOf(w.x, i);
@@ -45,7 +55,8 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) i: u32
   let end = min(start + p.chunk, p.length);
   let tiles = (end - start + TILE - 1u) / TILE;
   let packs = !REVERSE && w.y == 0u && w.z == 0u && place.live;
-  let last = (b * p.length + end - 1u) * D + d;
+  let last = b * p.length + end - 1u;
+  let offsets = vec4<u32>(0u, 1u, 2u, 3u);
   let offset = select(p.bOffset, p.cOffset, REVERSE);
   let im = select(p.bIm, p.cIm, REVERSE);
   let shared_ = offset + select(
@@ -81,33 +92,49 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) i: u32
     }
     var sum = 0.0;
     var ends = false;
+    // Of the tile, a quad a thread: it is at most WG of them.
+    let ownToken = i / (Q * PARTS);
+    let ownN = 4u * (k * Q + i % Q);
+    let ownPart = i / Q % PARTS;
+    let first = start + select(0u, (tiles - 1u) * TILE, REVERSE);
+    var tileNext = ZERO;
+    if (!CONSTANT && i < TILE * Q * PARTS && first + ownToken < end) {
+      tileNext = coefficient4(shared_ + (first + ownToken) * token, ownN, ownPart, im);
+    }
+    // Four tokens, from the first or (REVERSE) the last of the chunk on.
+    let from_ = start + select(0u, (end - start - 1u) / 4u * 4u, REVERSE);
+    var rows = min(vec4<u32>(b * p.length + from_) + offsets, vec4<u32>(last));
+    var xNext = x4At(rows * D + d);
+    var deltaNext = delta4At(rows * D + d);
     for (var step = 0u; step < tiles; step++) {
       let t0 = start + TILE * select(step, tiles - 1u - step, REVERSE);
       if (!CONSTANT) {
         workgroupBarrier();
-        for (var e = i; e < TILE * Q * PARTS; e += WG) {
-          let t = t0 + e / (Q * PARTS);
-          if (t < end) { tile[e] = coefficient4(shared_ + t * token, 4u * (k * Q + e % Q), e / Q % PARTS, im); }
-        }
+        if (i < TILE * Q * PARTS) { tile[i] = tileNext; }
         workgroupBarrier();
+        let t = select(t0 + TILE, t0 - TILE, REVERSE) + ownToken;
+        if (i < TILE * Q * PARTS && step + 1u < tiles && t < end) {
+          tileNext = coefficient4(shared_ + t * token, ownN, ownPart, im);
+        }
       }
       for (var s = 0u; s < TILE; s += 4u) {
         let t4 = t0 + select(s, TILE - 4u - s, REVERSE);
         if (t4 >= end) { continue; }
-        let at = (b * p.length + t4) * D + d;
-        let at1 = min(at + D, last);
-        let at2 = min(at + 2u * D, last);
-        let at3 = min(at + 3u * D, last);
         // Behind the end no time passes and nothing comes in: the state stays.
-        let inside = vec4<u32>(t4) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(end);
-        let x4 = select(ZERO, vec4f(x[at], x[at1], x[at2], x[at3]), inside);
-        let dt4 = select(ZERO, timeStep(vec4f(delta[at], delta[at1], delta[at2], delta[at3]) + dBias), inside);
+        let inside = vec4<u32>(t4) + offsets < vec4<u32>(end);
+        let x4 = select(ZERO, xNext, inside);
+        let dt4 = select(ZERO, timeStep(deltaNext + dBias), inside);
+        let dtx4 = dt4 * x4;
+        let next = select(t4 + 4u, max(t4, start + 4u) - 4u, REVERSE);
+        rows = min(vec4<u32>(b * p.length + next) + offsets, vec4<u32>(last));
+        xNext = x4At(rows * D + d);
+        deltaNext = delta4At(rows * D + d);
         for (var j = 0u; j < 4u; j++) {
           let o = select(j, 3u - j, REVERSE);
           let t = t4 + o;
           let dt = dt4[o];
           var clear = false;
-          if (has(SEQ)) {
+          if (PACKED) {
             if (t > 0u && t < end) { clear = seq[b * p.length + t] != seq[b * p.length + t - 1u]; }
           }
           for (var q = 0u; q < Q; q++) {
@@ -125,17 +152,17 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) i: u32
             let e = decayOf(turn);
             if (REVERSE) {
               h = conj(decayed(conj(add(h, scaled(conj(c), x4[o] * f32(PARTS)))), turn, e));
-              if (clear) { h = C4(ZERO, ZERO); }
+              if (PACKED && clear) { h = C4(ZERO, ZERO); }
             } else {
               h = decayed(h, turn, e);
-              if (clear) { h = C4(ZERO, ZERO); }
-              h = add(h, scaled(mul(c, inputWeight(turn, e, dt)), x4[o]));
+              if (PACKED && clear) { h = C4(ZERO, ZERO); }
+              h = add(h, fed(c, turn, e, dtx4[o]));
             }
             hR[q] = h.re;
             if (COMPLEX) { hI[q] = h.im; }
           }
           sum += dt;
-          ends = ends || clear;
+          if (PACKED) { ends = ends || clear; }
         }
       }
     }

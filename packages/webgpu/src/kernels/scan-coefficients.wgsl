@@ -10,6 +10,8 @@ var<workgroup> tileB: array<vec4f, TILE * Q * PARTS>;
 var<workgroup> tileC: array<vec4f, TILE * Q * PARTS>;
 var<private> ownB: array<C4, Q>;
 var<private> ownC: array<C4, Q>;
+var<private> nextB: vec4f;
+var<private> nextC: vec4f;
 
 fn quadB(at: u32, n: u32, part: u32) -> vec4f {
   var v = ZERO;
@@ -44,18 +46,23 @@ fn takeOwn(k: u32, d: u32) {
   }
 }
 
-// Called by the whole workgroup.
-fn stage(k: u32, t0: u32, end: u32, b: u32, group: u32, i: u32) {
+// This thread's part of the tile from token t0 on, a quad: a tile is at most WG of them.
+fn fetch(k: u32, t0: u32, end: u32, b: u32, group: u32, i: u32) {
+  let t = t0 + i / (Q * PARTS);
+  if (i >= TILE * Q * PARTS || t >= end) { return; }
+  let n = 4u * (k * Q + i % Q);
+  let part = i / Q % PARTS;
+  if (!B_CONSTANT) { nextB = quadB(p.bOffset + b * p.bBatch + group * p.bGroups / p.groups * p.bGroup + t * p.bToken, n, part); }
+  if (!C_CONSTANT) { nextC = quadC(p.cOffset + b * p.cBatch + group * p.cGroups / p.groups * p.cGroup + t * p.cToken, n, part); }
+}
+
+// What was fetched becomes the tile. Called by the whole workgroup.
+fn stage(i: u32) {
   if (B_CONSTANT && C_CONSTANT) { return; }
-  let atB = p.bOffset + b * p.bBatch + group * p.bGroups / p.groups * p.bGroup;
-  let atC = p.cOffset + b * p.cBatch + group * p.cGroups / p.groups * p.cGroup;
   workgroupBarrier();
-  for (var e = i; e < TILE * Q * PARTS; e += WG) {
-    let t = t0 + e / (Q * PARTS);
-    if (t >= end) { continue; }
-    let n = 4u * (k * Q + e % Q);
-    if (!B_CONSTANT) { tileB[e] = quadB(atB + t * p.bToken, n, e / Q % PARTS); }
-    if (!C_CONSTANT) { tileC[e] = quadC(atC + t * p.cToken, n, e / Q % PARTS); }
+  if (i < TILE * Q * PARTS) {
+    if (!B_CONSTANT) { tileB[i] = nextB; }
+    if (!C_CONSTANT) { tileC[i] = nextC; }
   }
   workgroupBarrier();
 }

@@ -1,11 +1,25 @@
 // use: scan scan-coefficients scan-quads
 // Third dispatch: runs each chunk from the state that it starts from, and writes y: C h + D u, times silu(z).
-// Design: see scan.wgsl and scan-chunk.wgsl. LAST, for a scan of one chunk: also writes the last state [B, D, N].
+// Design: see scan.wgsl and scan-chunk.wgsl. What the next four tokens and the next tile need is read before these are computed.
+// LAST, for a scan of one chunk: also writes the last state [B, D, N].
+const PACKED: bool = false; // there are sequence indices
 @group(0) @binding(0) var<storage, read> u: array<f32>;
 @group(0) @binding(1) var<storage, read> delta: array<f32>;
 @group(0) @binding(4) var<storage, read> z: array<f32>;
 @group(0) @binding(6) var<storage, read> seq: array<i32>;
 @group(0) @binding(7) var<storage, read_write> y: array<f32>;
+
+fn u4At(at: vec4<u32>) -> vec4f {
+  return vec4f(u[at.x], u[at.y], u[at.z], u[at.w]);
+}
+
+fn delta4At(at: vec4<u32>) -> vec4f {
+  return vec4f(delta[at.x], delta[at.y], delta[at.z], delta[at.w]);
+}
+
+fn z4At(at: vec4<u32>) -> vec4f {
+  return vec4f(z[at.x], z[at.y], z[at.z], z[at.w]);
+}
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) i: u32) {
@@ -38,25 +52,36 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) i: u32
         hI[q] = quadAt(atH, Q + q);
       }
     }
+    let gates = has(GATE) && k + 1u == p.blocks;
+    let offsets = vec4<u32>(0u, 1u, 2u, 3u);
+    var rows = min(vec4<u32>(b * p.length + start) + offsets, vec4<u32>(final_));
+    var uNext = u4At(rows * D + d);
+    var deltaNext = delta4At(rows * D + d);
+    var zNext = ZERO;
+    if (gates) { zNext = z4At(rows * p.zStride + p.zOffset + d); }
+    fetch(k, start, end, b, place.group, i);
     for (var t0 = start; t0 < end; t0 += TILE) {
-      stage(k, t0, end, b, place.group, i);
+      stage(i);
+      fetch(k, t0 + TILE, end, b, place.group, i);
       for (var s = 0u; s < TILE; s += 4u) {
         let t4 = t0 + s;
         if (t4 >= end) { break; }
-        let row = b * p.length + t4;
-        let rows = vec4<u32>(row, min(row + 1u, final_), min(row + 2u, final_), min(row + 3u, final_));
         let at = rows * D + d;
-        let u4 = vec4f(u[at.x], u[at.y], u[at.z], u[at.w]);
+        let u4 = uNext;
+        let z4 = zNext;
         // Behind the end no time passes: the state stays, and nothing below has to ask.
-        let inside = vec4<u32>(t4) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(end);
-        let raw = timeStep(vec4f(delta[at.x], delta[at.y], delta[at.z], delta[at.w]) + dBias);
-        let dt4 = select(ZERO, raw, inside);
+        let dt4 = select(ZERO, timeStep(deltaNext + dBias), vec4<u32>(t4) + offsets < vec4<u32>(end));
+        let dtu4 = dt4 * u4;
+        rows = min(vec4<u32>(b * p.length + t4 + 4u) + offsets, vec4<u32>(final_));
+        uNext = u4At(rows * D + d);
+        deltaNext = delta4At(rows * D + d);
+        if (gates) { zNext = z4At(rows * p.zStride + p.zOffset + d); }
         var y4 = ZERO;
         for (var j = 0u; j < 4u; j++) {
           let t = t4 + j;
           let dt = dt4[j];
           var clear = false;
-          if (has(SEQ)) {
+          if (PACKED) {
             if (t > 0u && t < end) { clear = seq[b * p.length + t] != seq[b * p.length + t - 1u]; }
           }
           var sum = ZERO;
@@ -67,8 +92,8 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) i: u32
             let turn = scaled(a, dt);
             let e = decayOf(turn);
             h = decayed(h, turn, e);
-            if (clear) { h = C4(ZERO, ZERO); }
-            h = add(h, scaled(mul(coefficientB(t - t0, q), inputWeight(turn, e, dt)), u4[j]));
+            if (PACKED && clear) { h = C4(ZERO, ZERO); }
+            h = add(h, fed(coefficientB(t - t0, q), turn, e, dtu4[j]));
             sum += inner(coefficientC(t - t0, q), conj(h));
             hR[q] = h.re;
             if (COMPLEX) { hI[q] = h.im; }
@@ -79,10 +104,7 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) i: u32
         if (k > 0u) { y4 += vec4f(y[at.x], y[at.y], y[at.z], y[at.w]); }
         if (k + 1u == p.blocks) {
           if (has(SKIP)) { y4 += through * u4; }
-          if (has(GATE)) {
-            let gate = rows * p.zStride + p.zOffset + d;
-            y4 *= silu(vec4f(z[gate.x], z[gate.y], z[gate.z], z[gate.w]));
-          }
+          if (gates) { y4 *= silu(z4); }
         }
         for (var j = 0u; j < 4u; j++) {
           if (t4 + j < end) { y[at[j]] = y4[j]; }

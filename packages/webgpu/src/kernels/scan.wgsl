@@ -18,7 +18,7 @@ const RESET: f32 = 3.0e38; // in the place of the sum of dt: a sequence ends in 
 const NONE: u32 = 0xffffffffu; // no imaginary part
 const BIAS: u32 = 1u;
 const SOFTPLUS: u32 = 2u;
-const SEQ: u32 = 4u;
+const SEQ: u32 = 4u; // in scan-chunk and scan-emit a constant, PACKED: it costs in their inner loops
 const SKIP: u32 = 8u;
 const GATE: u32 = 16u;
 const LAST: u32 = 32u; // write the last state
@@ -66,4 +66,10 @@ fn decayOf(turn: C4) -> C4 {
 fn inputWeight(x: C4, e: C4, dt: f32) -> C4 {
   if (ZOH) { return scaled(phi(x, e), dt); }
   return C4(vec4f(dt), ZERO);
+}
+
+// What a token adds to the state: B u dt, with zoh B u dt phi(dt A). `dtu` is dt u.
+fn fed(B: C4, x: C4, e: C4, dtu: f32) -> C4 {
+  if (ZOH) { return scaled(mul(B, phi(x, e)), dtu); }
+  return scaled(B, dtu);
 }

@@ -87,7 +87,12 @@ function onePass(gpu: Gpu, plan: Plan, initialState: Tensor | undefined, y: Loan
 export function chunk(gpu: Gpu, plan: Plan, slice: Slice, x: Loan, reverse: boolean): void {
   const coefficient = reverse ? plan.C : plan.B;
   gpu.engine.run('scan-chunk', {
-    constants: { ...plan.constants, REVERSE: reverse, CONSTANT: coefficient.constant },
+    constants: {
+      ...plan.constants,
+      REVERSE: reverse,
+      CONSTANT: coefficient.constant,
+      PACKED: plan.seq !== undefined,
+    },
     bind: [x, plan.delta, plan.A, coefficient.loan, plan.bias, plan.skip, plan.seq, slice.scratch],
     params: paramsOf(plan, slice),
     groups: [plan.groups * plan.wide, plan.chunks.count, slice.rows],
@@ -123,7 +128,12 @@ export function emit(gpu: Gpu, plan: Plan, slice: Slice, y: Loan, flags: number)
   const { B, C } = plan;
   const z = flags & FLAGS.gate ? plan.z?.loan : undefined;
   gpu.engine.run('scan-emit', {
-    constants: { ...plan.constants, B_CONSTANT: B.constant, C_CONSTANT: C.constant },
+    constants: {
+      ...plan.constants,
+      B_CONSTANT: B.constant,
+      C_CONSTANT: C.constant,
+      PACKED: plan.seq !== undefined,
+    },
     bind: [plan.u, plan.delta, B.loan, C.loan, z, slice.scratch, plan.seq, y],
     params: paramsOf(plan, slice, flags),
     groups: [plan.groups * plan.wide, plan.chunks.count, slice.rows],
