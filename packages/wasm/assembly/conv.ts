@@ -215,7 +215,8 @@ export function convBackward(piece: i32, scratch: usize): void {
 }
 
 /**
- * One token: y = conv, and the state moves up by one. 0 x, 1 weight, 2 bias or 0, 3 state, 6 D, 7 W, 8 silu, 10 y.
+ * One token: y = conv, and the state moves up by one. 0 x, 1 weight, 2 bias or 0, 3 state, 6 D, 7 W, 8 silu, 9 how many elements
+ * x's rows are apart, 10 y.
  * A piece: 64 channels of a row of the batch.
  */
 export function convStep(piece: i32, scratch: usize): void {
@@ -237,11 +238,10 @@ export function convStep(piece: i32, scratch: usize): void {
       if (j > 0) storePart(row - stride, v, count);
       row += stride;
     }
-    const at = <usize>batch * stride + lane;
-    const now = loadPart(ptr(0) + at, count);
+    const now = loadPart(ptr(0) + (<usize>batch * int(9) << 2) + lane, count);
     acc = madd(now, tapOf(weights, width, width - 1, count), acc);
     if (width > 1) storePart(row - stride, now, count);
     if (int(8)) acc = f32x4.mul(acc, sigmoid4(acc));
-    storePart(ptr(10) + at, acc, count);
+    storePart(ptr(10) + <usize>batch * stride + lane, acc, count);
   }
 }

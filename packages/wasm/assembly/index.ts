@@ -1,4 +1,4 @@
-export { join, run, runAlone, serve } from './pool';
+export { join, run, runAlone, runSequence, serve } from './pool';
 export { initConstants } from './simd';
 export { kernelOf } from './kernels';
 export { gemmScratch } from './gemm';

@@ -47,11 +47,11 @@ function prepareIntegers(x: usize, k: i32, to: usize, unit: usize): void {
   return <usize>(k + 31 & ~31) << 2;
 }
 
-/** 0 x, 1 prepared, 2 kind of the weights, 3 M, 4 K, 5 units. One piece. */
+/** 0 x, 1 prepared, 2 kind of the weights, 3 M, 4 K, 5 units, 6 how many elements x's rows are apart. One piece. */
 export function prepareX(piece: i32, scratch: usize): void {
   const k = int(4);
   for (let row = 0, m = int(3); row < m; row++) {
-    const x = ptr(0) + (<usize>row * k << 2);
+    const x = ptr(0) + (<usize>row * int(6) << 2);
     const to = ptr(1) + <usize>row * preparedBytes(k);
     if (int(2) == INT8) prepareIntegers(x, k, to, ptr(5) + (row << 2));
     else prepareHalves(x, k, int(2) == F16 ? <f32>1.8446744073709552e19 : 1, to);

@@ -39,7 +39,7 @@ export function dot(x: usize, w: usize, k: i32): f32 {
   return sum(f32x4.add(a0, a4));
 }
 
-/** 0 x, 1 w, 2 bias or 0, 3 y, 4 M, 5 N, 6 K, 7 rows of w in a piece. */
+/** 0 x, 1 w, 2 bias or 0, 3 y, 4 M, 5 N, 6 K, 7 rows of w in a piece, 8 how many elements x's rows are apart. */
 export function matvec(piece: i32, scratch: usize): void {
   const m = int(4);
   const n = int(5);
@@ -51,7 +51,7 @@ export function matvec(piece: i32, scratch: usize): void {
     const w = ptr(1) + <usize>row * stride;
     const b: f32 = bias ? load<f32>(bias + (row << 2)) : 0;
     for (let i = 0; i < m; i++) {
-      store<f32>(ptr(3) + (<usize>i * n + row << 2), dot(ptr(0) + <usize>i * stride, w, k) + b);
+      store<f32>(ptr(3) + (<usize>i * n + row << 2), dot(ptr(0) + (<usize>i * int(8) << 2), w, k) + b);
     }
   }
 }

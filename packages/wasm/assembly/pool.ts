@@ -5,7 +5,9 @@
  * The main thread publishes a job, works on it too, then waits for the rest. A worker takes pieces until none is left,
  * looks for the next job for some microseconds (ops follow each other closely while a model runs), then sleeps.
  */
-import { CLAIM, DONE, EPOCH, KERNEL, QUIT, SCRATCH, SCRATCH_STRIDE, SLEEPERS } from '../src/layout';
+import {
+  CLAIM, DONE, EPOCH, JOB_BYTES, JOB_PARAMS, KERNEL, PARAMS, QUIT, SCRATCH, SCRATCH_STRIDE, SEQUENCE, SLEEPERS,
+} from '../src/layout';
 
 /** Looks at the epoch before a worker goes to sleep: some 20 microseconds. */
 const LOOKS: i32 = 20000;
@@ -52,13 +54,39 @@ export function run(kernel: i32, pieces: i32): void {
 }
 
 /**
+ * Runs jobs `first` to `count` of the sequence, one after another. Returns `count`, or the job whose pieces workers still hold after
+ * a while: `join` it, then go on with the next.
+ */
+export function runSequence(first: i32, count: i32): i32 {
+  for (let job = first; job < count; job++) {
+    const at: usize = SEQUENCE + job * JOB_BYTES;
+    for (let i = 0; i < JOB_BYTES - JOB_PARAMS; i += 16) v128.store(PARAMS + i, v128.load(at + JOB_PARAMS + i));
+    const kernel = load<i32>(at);
+    const pieces = load<i32>(at, 4);
+    if (load<i32>(at, 8)) {
+      runAlone(kernel, pieces);
+    } else {
+      run(kernel, pieces);
+      if (!look(pieces)) return job;
+    }
+  }
+  return count;
+}
+
+/** Looks whether all pieces are finished until they are, or for a while. */
+function look(pieces: i32): bool {
+  for (let i = 0; i < JOIN_LOOKS; i++) {
+    if (atomic.load<i32>(DONE) == pieces) return true;
+  }
+  return false;
+}
+
+/**
  * Waits a little for the pieces that workers still hold; returns how many are finished. Where this thread may sleep
  * (not a page's main thread), it does so, in short naps, after having looked for a while.
  */
 export function join(pieces: i32, maySleep: bool): i32 {
-  for (let look = 0; look < JOIN_LOOKS; look++) {
-    if (atomic.load<i32>(DONE) == pieces) return pieces;
-  }
+  if (look(pieces)) return pieces;
   const done = atomic.load<i32>(DONE);
   // Nobody notifies: the nap ends by its time, 0.1 ms.
   if (maySleep && done != pieces) atomic.wait<i32>(QUIT, 0, 100000);
@@ -69,9 +97,9 @@ export function join(pieces: i32, maySleep: bool): i32 {
 export function serve(thread: i32): void {
   let seen = 0;
   while (true) {
-    let look = 0;
-    while (atomic.load<i32>(EPOCH) == seen && look < LOOKS) look++;
-    if (look == LOOKS) {
+    let looks = 0;
+    while (atomic.load<i32>(EPOCH) == seen && looks < LOOKS) looks++;
+    if (looks == LOOKS) {
       atomic.add<i32>(SLEEPERS, 1);
       atomic.wait<i32>(EPOCH, seen, -1);
       atomic.sub<i32>(SLEEPERS, 1);

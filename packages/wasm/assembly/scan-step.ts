@@ -1,6 +1,6 @@
 /*
  * One token of the selective scan with real A, in place: decoding. States are the lanes here, as they lie in memory. A piece is
- * 16 channels of a row of the batch: first their steps Δ and inputs Δ u, four channels in lanes; then all their decays, in one
+ * some blocks of 16 channels of a row of the batch. Of each block, first their steps Δ and inputs Δ u, four channels in lanes; then all their decays, in one
  * run, each channel's step beside each vector of its A; then the states and the sums over them; last the skip and the gate.
  */
 import { int, ptr } from './args';
@@ -71,17 +71,23 @@ function stepState(states: i32, e: usize, inputs: usize, h: usize, b: usize, c: 
 
 /**
  * 0 u, 1 delta, 2 A, 3 B, 4 C, 5 D or 0, 6 z or 0, 7 deltaBias or 0, 8 state, 10 y, 13 D, 14 N, 15 groups of B (0: constant), 16 groups of C,
- * 17 softplus. A piece: 16 channels of a row of the batch. Scratch: 8 vectors, and of 16 channels ceil(N / 4) vectors three times.
+ * 17 softplus; how many elements the rows of 18 z, 19 B, 20 C are apart; 21 channels of a piece, a multiple of 16.
+ * Scratch: 8 vectors, and of 16 channels ceil(N / 4) vectors three times.
  */
 export function scanStep(piece: i32, scratch: usize): void {
+  const d = int(13);
+  const pieces = (d + int(21) - 1) / int(21);
+  const first = piece % pieces * int(21);
+  for (let channel = first, end = min(d, first + int(21)); channel < end; channel += CHANNELS) {
+    stepBlock(piece / pieces, channel, min(CHANNELS, end - channel), scratch);
+  }
+}
+
+function stepBlock(batch: i32, first: i32, channels: i32, scratch: usize): void {
   const d = int(13);
   const states = int(14);
   const bytes = <usize>states << 2;
   const perChannel = states + 3 >> 2;
-  const blocks = (d + CHANNELS - 1) / CHANNELS;
-  const batch = piece / blocks;
-  const first = piece % blocks * CHANNELS;
-  const channels = min(CHANNELS, d - first);
   const inputs = scratch;
   const ys = inputs + 64;
   const steps = ys + 64;
@@ -119,15 +125,15 @@ export function scanStep(piece: i32, scratch: usize): void {
   const cGroups = int(16);
   let h = ptr(8) + <usize>(batch * d + first) * bytes;
   if (!(states & 3) && bGroups <= 1 && cGroups <= 1) {
-    const b = ptr(3) + <usize>(bGroups ? batch : first) * bytes;
-    const c = ptr(4) + <usize>(cGroups ? batch : first) * bytes;
+    const b = ptr(3) + <usize>(bGroups ? batch * int(19) : first * states) * 4;
+    const c = ptr(4) + <usize>(cGroups ? batch * int(20) : first * states) * 4;
     stepStates(channels, states, decays, inputs, h, b, bGroups ? 0 : bytes, c, cGroups ? 0 : bytes, ys);
   } else {
     const bShare = bGroups ? d / bGroups : 1;
     const cShare = cGroups ? d / cGroups : 1;
     for (let i = 0; i < channels; i++) {
-      const b = ptr(3) + <usize>(batch * bGroups + (first + i) / bShare) * bytes;
-      const c = ptr(4) + <usize>(batch * cGroups + (first + i) / cShare) * bytes;
+      const b = ptr(3) + <usize>(batch * int(19) + (first + i) / bShare * states) * 4;
+      const c = ptr(4) + <usize>(batch * int(20) + (first + i) / cShare * states) * 4;
       stepState(states, decays + (<usize>(i * perChannel) << 4), inputs + (i << 2), h, b, c, ys + (i << 2));
       h += bytes;
     }
@@ -138,7 +144,7 @@ export function scanStep(piece: i32, scratch: usize): void {
     let y = v128.load(ys + lane);
     if (ptr(5)) y = madd(loadPart(ptr(5) + (first << 2) + lane, count), loadPart(ptr(0) + at + lane, count), y);
     if (ptr(6)) {
-      const z = loadPart(ptr(6) + at + lane, count);
+      const z = loadPart(ptr(6) + (<usize>batch * int(18) + first << 2) + lane, count);
       y = f32x4.mul(y, f32x4.mul(z, sigmoid4(z)));
     }
     storePart(ptr(10) + at + lane, y, count);

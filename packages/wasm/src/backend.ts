@@ -8,7 +8,7 @@ import {
   narrow,
   type OpName,
   type OpNeed,
-  type Ops,
+  type OptionalOpName,
   quantizeInt8,
   type Tensor,
   type TensorSource,
@@ -17,6 +17,7 @@ import {
 import { LINE } from './layout.js';
 import { zero } from './ops/elementwise.js';
 import { implementations } from './ops/index.js';
+import type { WasmOps } from './ops/op.js';
 import type { Runtime } from './runtime.js';
 import { startRuntime, type WasmBackendOptions } from './start.js';
 import { Kind, WasmTensor } from './tensor.js';
@@ -37,7 +38,7 @@ export async function createWasmBackend(options: WasmBackendOptions = {}): Promi
 class WasmBackend implements Backend {
   readonly name = 'wasm';
   readonly description: string;
-  readonly ops: Ops;
+  readonly ops: WasmOps;
   readonly #runtime: Runtime;
 
   constructor(runtime: Runtime) {
@@ -46,7 +47,7 @@ class WasmBackend implements Backend {
     this.description = `WebAssembly, ${runtime.variant === 'relaxed' ? 'relaxed SIMD with FMA' : 'SIMD'}, ${threads}`;
     this.ops = Object.fromEntries(
       Object.entries(implementations).map(([name, op]) => [name, guard(runtime, name, op as AnyOp)]),
-    ) as unknown as Ops;
+    ) as unknown as WasmOps;
   }
 
   tensor(data: TensorSource, shape: readonly number[], dtype: DType = 'f32'): Tensor {
@@ -86,7 +87,7 @@ class WasmBackend implements Backend {
     return tensor;
   }
 
-  supports(op: OpName, need: OpNeed = {}): boolean {
+  supports(op: OpName | OptionalOpName, need: OpNeed = {}): boolean {
     const { dtype = 'f32', weight = 'f32' } = need;
     return op in this.ops && dtype !== 'f64' && weight !== 'f64';
   }

@@ -26,6 +26,14 @@ export const FLOATS = 128;
 export const CONSTANTS = 1024;
 /** 256 bytes that stay zero. */
 export const ZEROS = 2048;
+/**
+ * Jobs to run one after another: of each its kernel, its pieces and whether it is for one thread, then, JOB_PARAMS bytes on, what
+ * PARAMS shall hold: FLOATS bytes of whole numbers, 16 of numbers.
+ */
+export const SEQUENCE = 2304;
+export const SEQUENCE_JOBS = 11;
+export const JOB_BYTES = 160;
+export const JOB_PARAMS = 16;
 /** AssemblyScript's own data are below. */
 export const HEAP_BASE = 65536;
 

@@ -15,6 +15,7 @@ export interface Kernels {
   gemmScratch(): number;
   runAlone(kernel: number, pieces: number): void;
   run(kernel: number, pieces: number): void;
+  runSequence(first: number, count: number): number;
   join(pieces: number, maySleep: number): number;
   serve(thread: number): void;
 }

@@ -1,6 +1,18 @@
 import { type DType, MambaError, TensorLedger } from '@mamba-ts/backend';
 import { Heap, MAX_BYTES } from './heap.js';
-import { EPOCH, FLOATS, HEAP_BASE, PARAMS, QUIT, SCRATCH, SCRATCH_STRIDE } from './layout.js';
+import {
+  EPOCH,
+  FLOATS,
+  HEAP_BASE,
+  JOB_BYTES,
+  JOB_PARAMS,
+  PARAMS,
+  QUIT,
+  SCRATCH,
+  SCRATCH_STRIDE,
+  SEQUENCE,
+  SEQUENCE_JOBS,
+} from './layout.js';
 import type { Kernels, Variant } from './module.js';
 import { Kind, WasmTensor } from './tensor.js';
 import { startWorker, type WorkerHandle } from './workers.js';
@@ -135,20 +147,58 @@ export class Runtime {
   }
 
   /** Runs a job to its end. */
-  run({ kernel, pieces, ints, floats, work, scratch }: Job): void {
-    if (scratch !== undefined && scratch > this.#scratch.bytes) this.#growScratch(scratch);
-    const words = this.#words;
-    for (let i = 0; i < ints.length; i++) words[PARAMS / 4 + i] = ints[i];
-    if (floats) {
-      for (let i = 0; i < floats.length; i++) this.#floats[(PARAMS + FLOATS) / 4 + i] = floats[i];
-    }
-    this.#places[kernel] ??= this.#kernels.kernelOf(kernel);
-    const place = this.#places[kernel];
-    if (this.threads === 1 || pieces === 1 || work < SMALL) {
-      this.#kernels.runAlone(place, pieces);
+  run(job: Job): void {
+    this.#write(job, PARAMS);
+    const place = this.#placeOf(job.kernel);
+    if (this.#isForOne(job)) {
+      this.#kernels.runAlone(place, job.pieces);
       return;
     }
-    this.#kernels.run(place, pieces);
+    this.#kernels.run(place, job.pieces);
+    this.#join(job.pieces);
+  }
+
+  /** Runs jobs one after another, without coming back to JavaScript in between. */
+  runSequence(jobs: readonly Job[]): void {
+    for (let from = 0; from < jobs.length; from += SEQUENCE_JOBS) {
+      const count = Math.min(SEQUENCE_JOBS, jobs.length - from);
+      for (let i = 0; i < count; i++) {
+        const job = jobs[from + i];
+        const at = SEQUENCE + i * JOB_BYTES;
+        this.#write(job, at + JOB_PARAMS);
+        this.#words[at / 4] = this.#placeOf(job.kernel);
+        this.#words[at / 4 + 1] = job.pieces;
+        this.#words[at / 4 + 2] = Number(this.#isForOne(job));
+      }
+      for (let next = 0; ; next++) {
+        next = this.#kernels.runSequence(next, count);
+        if (next === count) break;
+        this.#join(jobs[from + next].pieces);
+      }
+    }
+  }
+
+  /** Writes the job's arguments, and sees to it that there is scratch memory for it. */
+  #write({ ints, floats, scratch }: Job, at: number): void {
+    if (scratch !== undefined && scratch > this.#scratch.bytes) this.#growScratch(scratch);
+    const words = this.#words;
+    for (let i = 0; i < ints.length; i++) words[at / 4 + i] = ints[i];
+    if (floats === undefined) return;
+    for (let i = 0; i < floats.length; i++) this.#floats[(at + FLOATS) / 4 + i] = floats[i];
+  }
+
+  /** Where a kernel is in the table of functions. */
+  #placeOf(kernel: number): number {
+    this.#places[kernel] ??= this.#kernels.kernelOf(kernel);
+    return this.#places[kernel];
+  }
+
+  #isForOne({ pieces, work }: Job): boolean {
+    return this.threads === 1 || pieces === 1 || work < SMALL;
+  }
+
+  /** Waits for the pieces that workers hold. */
+  #join(pieces: number): void {
     let done = this.#kernels.join(pieces, Number(this.#maySleep));
     if (done === pieces) return;
     let since = performance.now();

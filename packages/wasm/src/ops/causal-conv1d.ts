@@ -7,6 +7,7 @@ import {
   type Tensor,
 } from '@mamba-ts/backend';
 import { CONV, CONV_BACKWARD, CONV_STEP } from '../kernel-ids.js';
+import type { Job } from '../runtime.js';
 import { addressOf, ceilDiv, type Op } from './op.js';
 
 /** Channels of a piece, a cache line: see assembly/conv.ts. */
@@ -71,14 +72,46 @@ export const causalConv1dBackward: Op<'causalConv1dBackward'> = (runtime, inputs
 };
 
 export const causalConv1dStep: Op<'causalConv1dStep'> = (runtime, inputs) => {
-  const dims = checkCausalConv1dStep(inputs);
-  const { batch, channels, width } = dims;
+  const { batch, channels, width } = checkCausalConv1dStep(inputs);
   const y = runtime.empty(inputs.x.shape);
-  runtime.run({
-    kernel: CONV_STEP,
-    pieces: batch * ceilDiv(channels, 4 * BLOCK),
-    ints: argumentsOf(inputs, dims, inputs.state, undefined, y),
-    work: batch * channels * (width + 4),
-  });
+  runtime.run(
+    convStepJob({
+      x: addressOf(inputs.x),
+      stride: channels,
+      weight: addressOf(inputs.weight),
+      bias: addressOf(inputs.bias),
+      state: addressOf(inputs.state),
+      silu: inputs.activation === 'silu',
+      y: y.address,
+      batch,
+      channels,
+      width,
+    }),
+  );
   return y;
 };
+
+/** Addresses, and numbers of elements. */
+export interface ConvStep {
+  readonly x: number;
+  /** How far apart x's rows are. */
+  readonly stride: number;
+  readonly weight: number;
+  readonly bias: number;
+  readonly state: number;
+  readonly silu: boolean;
+  readonly y: number;
+  readonly batch: number;
+  readonly channels: number;
+  readonly width: number;
+}
+
+export function convStepJob(step: ConvStep): Job {
+  const { x, stride, weight, bias, state, silu, y, batch, channels, width } = step;
+  return {
+    kernel: CONV_STEP,
+    pieces: batch * ceilDiv(channels, 4 * BLOCK),
+    ints: [x, weight, bias, state, 0, 0, channels, width, Number(silu), stride, y],
+    work: batch * channels * (width + 4),
+  };
+}

@@ -1,4 +1,3 @@
-import type { OpName } from '@mamba-ts/backend';
 import { argmax } from './argmax.js';
 import { causalConv1d, causalConv1dBackward, causalConv1dStep } from './causal-conv1d.js';
 import { crossEntropy, crossEntropyBackward } from './cross-entropy.js';
@@ -7,15 +6,15 @@ import { embedding, embeddingBackward } from './embedding.js';
 import { linear, linearBackward } from './linear.js';
 import { linearRecurrence, linearRecurrenceBackward } from './linear-recurrence.js';
 import { longConv, longConvBackward } from './long-conv.js';
+import { mambaStep } from './mamba-step.js';
 import { layerNorm, layerNormBackward, rmsNorm, rmsNormBackward } from './norm.js';
-import type { Op } from './op.js';
+import type { Op, WasmOpName } from './op.js';
 import { adamW, gradNorm } from './optimiser.js';
 import { s4dKernel, s4dKernelBackward } from './s4d-kernel.js';
 import { selectiveScan, selectiveScanBackward, selectiveScanStep } from './selective-scan/index.js';
 import { concat, copy, split } from './split-concat.js';
 
-/** Every op of the contract. */
-export const implementations: { [K in OpName]: Op<K> } = {
+export const implementations: { [K in WasmOpName]: Op<K> } = {
   add,
   mul,
   silu,
@@ -50,4 +49,5 @@ export const implementations: { [K in OpName]: Op<K> } = {
   argmax,
   gradNorm,
   adamW,
+  mambaStep,
 };

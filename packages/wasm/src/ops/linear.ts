@@ -8,7 +8,7 @@ import {
   PACK_ROWS,
   PREPARE_X,
 } from '../kernel-ids.js';
-import type { Runtime } from '../runtime.js';
+import type { Job, Runtime } from '../runtime.js';
 import { Kind, type WasmTensor } from '../tensor.js';
 import { addressOf, ceilDiv, type Op, own } from './op.js';
 
@@ -27,22 +27,17 @@ const SHORT = 1 << 16;
 export const linear: Op<'linear'> = (runtime, inputs) => {
   const { rows, inputs: k, outputs: n, shape } = checkLinear(inputs);
   const y = runtime.empty(shape);
-  const x = own(inputs.x);
-  const weight = own(inputs.weight);
-  const bias = addressOf(inputs.bias);
-  if (rows <= (weight.kind === Kind.f32 ? FEW_ROWS : FEW_ROWS_NARROW)) {
-    fewRows(runtime, { x, weight, bias, y, m: rows, n, k });
-  } else {
-    multiply(runtime, {
-      a: { address: x.address, ld: k, transposed: false },
-      b: { tensor: weight, transposed: true },
-      bias,
-      c: y.address,
-      m: rows,
-      n,
-      k,
-    });
-  }
+  const product = {
+    x: own(inputs.x).address,
+    stride: k,
+    weight: own(inputs.weight),
+    bias: addressOf(inputs.bias),
+    y: y.address,
+    m: rows,
+    n,
+    k,
+  };
+  runtime.withMemory(workspace(product), (space) => runtime.runSequence(linearJobs(runtime, product, space)));
   return y;
 };
 
@@ -82,38 +77,68 @@ export const linearBackward: Op<'linearBackward'> = (runtime, inputs, grads) => 
   return { dx, dweight, dbias };
 };
 
-interface FewRows {
-  readonly x: WasmTensor;
+/** y [m, n] = x [m, k] weight^T + bias */
+export interface Linear {
+  readonly x: number;
+  /** How many elements x's rows are apart. */
+  readonly stride: number;
   readonly weight: WasmTensor;
   readonly bias: number;
-  readonly y: WasmTensor;
+  readonly y: number;
   readonly m: number;
   readonly n: number;
   readonly k: number;
 }
 
+function hasFewRows({ weight, m }: Pick<Linear, 'weight' | 'm'>): boolean {
+  return m <= (weight.kind === Kind.f32 ? FEW_ROWS : FEW_ROWS_NARROW);
+}
+
+/** Bytes that the jobs of a product need for themselves. */
+export function workspace({ weight, m, k }: Pick<Linear, 'weight' | 'm' | 'k'>): number {
+  if (!hasFewRows({ weight, m })) return 4 * rowsAtOnce(m, k) * k;
+  return weight.kind === Kind.f32 ? 0 : m * (preparedRow(k) + 4);
+}
+
+/** Bytes of a row of x that is prepared for narrow weights. */
+function preparedRow(k: number): number {
+  return 4 * 32 * ceilDiv(k, 32);
+}
+
+export function linearJobs(runtime: Runtime, product: Linear, space: number): Job[] {
+  const { x, stride, weight, bias, y, m, n, k } = product;
+  if (hasFewRows(product)) return fewRows(runtime, product, space);
+  const a = { address: x, ld: stride, transposed: false };
+  const b = { tensor: weight, transposed: true };
+  return productJobs(runtime, { a, b, bias, c: y, m, n, k }, space);
+}
+
 /** Streams the weights once. */
-function fewRows(runtime: Runtime, { x, weight, bias, y, m, n, k }: FewRows): void {
+function fewRows(
+  { threads }: Runtime,
+  { x, stride, weight, bias, y, m, n, k }: Linear,
+  space: number,
+): Job[] {
   const { kind } = weight;
-  const turns = ceilDiv(weight.bytes, runtime.threads * STREAM);
-  const bytes = Math.max(SHORT, weight.bytes / (runtime.threads * turns));
+  const turns = ceilDiv(weight.bytes, threads * STREAM);
+  const bytes = Math.max(SHORT, weight.bytes / (threads * turns));
   const each = 4 * ceilDiv(n * Math.min(1, bytes / weight.bytes), 4);
   const pieces = ceilDiv(n, each);
   const work = (m * n * k) / 4;
   if (kind === Kind.f32) {
-    const ints = [x.address, weight.address, bias, y.address, m, n, k, each];
-    runtime.run({ kernel: MATVEC, pieces, ints, work });
-    return;
+    return [{ kernel: MATVEC, pieces, ints: [x, weight.address, bias, y, m, n, k, each, stride], work }];
   }
-  const row = 4 * 32 * ceilDiv(k, 32);
-  runtime.withMemory(m * (row + 4), (prepared) => {
-    const units = prepared + m * row;
-    const prepare = [x.address, prepared, kind, m, k, units];
-    runtime.run({ kernel: PREPARE_X, pieces: 1, ints: prepare, work: m * k });
-    const scales = kind === Kind.int8 ? weight.scales : 0;
-    const ints = [prepared, weight.address, bias, y.address, m, n, k, each, kind, scales, units];
-    runtime.run({ kernel: MATVEC_NARROW, pieces, ints, work });
-  });
+  const units = space + m * preparedRow(k);
+  const scales = kind === Kind.int8 ? weight.scales : 0;
+  return [
+    { kernel: PREPARE_X, pieces: 1, ints: [x, space, kind, m, k, units, stride], work: m * k },
+    {
+      kernel: MATVEC_NARROW,
+      pieces,
+      ints: [space, weight.address, bias, y, m, n, k, each, kind, scales, units],
+      work,
+    },
+  ];
 }
 
 interface Product {
@@ -128,24 +153,30 @@ interface Product {
   readonly k: number;
 }
 
-/** C = A B + bias, in chunks of rows of C so that the packed A stays small. */
-function multiply(runtime: Runtime, { a, b, bias, c, m, n, k }: Product): void {
-  const chunk = Math.min(roundUp(m, 4), Math.max(256, roundUp(PACKED / k, 128)));
+/** Rows of C that are computed at a time, so that the packed A stays small. */
+function rowsAtOnce(m: number, k: number): number {
+  return Math.min(roundUp(m, 4), Math.max(256, roundUp(PACKED / k, 128)));
+}
+
+/** C = A B + bias, in chunks of rows of C. `packed`: room for A's rows of a chunk. */
+function productJobs(runtime: Runtime, { a, b, bias, c, m, n, k }: Product, packed: number): Job[] {
+  const chunk = rowsAtOnce(m, k);
   const blocks = ceilDiv(n, BLOCK_N);
-  runtime.withMemory(4 * chunk * k, (packed) => {
-    for (let row = 0; row < m; row += chunk) {
-      const rows = Math.min(chunk, m - row);
-      runtime.run({
+  const jobs: Job[] = [];
+  for (let row = 0; row < m; row += chunk) {
+    const rows = Math.min(chunk, m - row);
+    // Enough pieces for the threads where C is narrow; each packs its part of B again, so not too many.
+    const each = blocks >= 16 ? rows : Math.max(64, roundUp((rows * blocks) / 16, 4));
+    jobs.push(
+      {
         kernel: a.transposed ? PACK_COLUMNS : PACK_ROWS,
         pieces: ceilDiv(rows, 64),
         ints: a.transposed
           ? [a.address + 4 * row, k, rows, packed, a.ld]
           : [a.address + 4 * row * a.ld, rows, k, packed, a.ld],
         work: (rows * k) / 2,
-      });
-      // Enough pieces for the threads where C is narrow; each packs its part of B again, so not too many.
-      const each = blocks >= 16 ? rows : Math.max(64, roundUp((rows * blocks) / 16, 4));
-      runtime.run({
+      },
+      {
         kernel: GEMM,
         pieces: blocks * ceilDiv(rows, each),
         ints: [
@@ -163,9 +194,16 @@ function multiply(runtime: Runtime, { a, b, bias, c, m, n, k }: Product): void {
         ],
         work: (rows * n * k) / 4,
         scratch: runtime.gemmScratch,
-      });
-    }
-  });
+      },
+    );
+  }
+  return jobs;
+}
+
+function multiply(runtime: Runtime, product: Product): void {
+  runtime.withMemory(4 * rowsAtOnce(product.m, product.k) * product.k, (packed) =>
+    runtime.runSequence(productJobs(runtime, product, packed)),
+  );
 }
 
 function roundUp(x: number, multiple: number): number {

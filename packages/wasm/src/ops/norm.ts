@@ -9,7 +9,7 @@ import {
   type Tensor,
 } from '@mamba-ts/backend';
 import { NORM, NORM_BACKWARD, NORM_WEIGHT_BACKWARD } from '../kernel-ids.js';
-import type { Runtime } from '../runtime.js';
+import type { Job, Runtime } from '../runtime.js';
 import { addressOf, ceilDiv, type Op } from './op.js';
 
 function forward(
@@ -22,25 +22,47 @@ function forward(
   const { x, residual, weight, eps } = inputs;
   const y = runtime.empty(x.shape);
   const sum = residual && runtime.empty(x.shape);
-  runtime.run({
-    kernel: NORM,
-    pieces: ceilDiv(rows, 16),
-    ints: [
-      addressOf(x),
-      addressOf(residual),
-      addressOf(weight),
-      addressOf(bias),
-      y.address,
-      addressOf(sum),
+  runtime.run(
+    normJob({
+      x: addressOf(x),
+      residual: addressOf(residual),
+      weight: addressOf(weight),
+      bias: addressOf(bias),
+      y: y.address,
+      sum: addressOf(sum),
       rows,
       channels,
-      Number(center),
-    ],
+      center,
+      eps,
+    }),
+  );
+  return { y, residual: sum ?? x };
+}
+
+/** Addresses, and numbers of elements. */
+export interface Norm {
+  readonly x: number;
+  readonly residual: number;
+  readonly weight: number;
+  readonly bias: number;
+  readonly y: number;
+  /** For x + residual. */
+  readonly sum: number;
+  readonly rows: number;
+  readonly channels: number;
+  readonly center: boolean;
+  readonly eps: number;
+}
+
+export function normJob({ x, residual, weight, bias, y, sum, rows, channels, center, eps }: Norm): Job {
+  return {
+    kernel: NORM,
+    pieces: ceilDiv(rows, 16),
+    ints: [x, residual, weight, bias, y, sum, rows, channels, Number(center)],
     floats: [eps],
     work: rows * channels,
     scratch: 4 * channels + 64,
-  });
-  return { y, residual: sum ?? x };
+  };
 }
 
 function backward(

@@ -1,9 +1,16 @@
-import type { MaybeComplex, OpName, Ops, Tensor } from '@mamba-ts/backend';
+import type { MaybeComplex, OpName, Ops, OptionalOps, Tensor } from '@mamba-ts/backend';
 import type { Runtime } from '../runtime.js';
 import type { WasmTensor } from '../tensor.js';
 
+/** All that this backend has: every op of the contract and one that is optional. */
+export type WasmOps = Ops & Pick<OptionalOps, 'mambaStep'>;
+export type WasmOpName = OpName | 'mambaStep';
+
 /** An op as it is written here: with the runtime first, on arguments whose tensors live in its memory. */
-export type Op<K extends OpName> = (runtime: Runtime, ...args: Parameters<Ops[K]>) => ReturnType<Ops[K]>;
+export type Op<K extends WasmOpName> = (
+  runtime: Runtime,
+  ...args: Parameters<WasmOps[K]>
+) => ReturnType<WasmOps[K]>;
 
 /** A tensor that `checkTensors` found to be of this backend. */
 export function own(tensor: Tensor): WasmTensor {

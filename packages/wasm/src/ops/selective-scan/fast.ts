@@ -5,7 +5,7 @@ import type {
   Tensor,
 } from '@mamba-ts/backend';
 import { COLUMN_SUMS, SCAN, SCAN_BACKWARD, SCAN_STEP } from '../../kernel-ids.js';
-import type { Runtime } from '../../runtime.js';
+import type { Job, Runtime } from '../../runtime.js';
 import type { WasmTensor } from '../../tensor.js';
 import { addressOf, ceilDiv, real } from '../op.js';
 import { copyRuns } from '../split-concat.js';
@@ -113,16 +113,92 @@ export function scanStep(
   state: Tensor,
   dims: SelectiveScanDims,
 ): WasmTensor {
-  const { batch, channels, stateSize } = dims;
   const y = runtime.empty(inputs.u.shape);
-  runtime.run({
-    kernel: SCAN_STEP,
-    pieces: batch * ceilDiv(channels, CHANNELS),
-    ints: argumentsOf(inputs, state, undefined, dims, y.address, 0),
-    work: batch * channels * stateSize * 4,
-    scratch: 128 + 3 * CHANNELS * 16 * ceilDiv(stateSize, 4),
-  });
+  runtime.run(
+    scanStepJob(runtime, {
+      u: addressOf(inputs.u),
+      delta: addressOf(inputs.delta),
+      A: real(inputs.A).address,
+      B: real(inputs.B).address,
+      C: real(inputs.C).address,
+      D: addressOf(inputs.D),
+      z: addressOf(inputs.z),
+      deltaBias: addressOf(inputs.deltaBias),
+      state: addressOf(state),
+      y: y.address,
+      batch: dims.batch,
+      channels: dims.channels,
+      states: dims.stateSize,
+      bGroups: groupsOf(dims.B),
+      cGroups: groupsOf(dims.C),
+      softplus: dims.softplus,
+      zStride: dims.channels,
+      bStride: groupsOf(dims.B) * dims.stateSize,
+      cStride: groupsOf(dims.C) * dims.stateSize,
+    }),
+  );
   return y;
+}
+
+/** Addresses, and numbers of elements. */
+export interface ScanStep {
+  readonly u: number;
+  readonly delta: number;
+  readonly A: number;
+  readonly B: number;
+  readonly C: number;
+  readonly D: number;
+  readonly z: number;
+  readonly deltaBias: number;
+  readonly state: number;
+  readonly y: number;
+  readonly batch: number;
+  readonly channels: number;
+  readonly states: number;
+  /** 0 for a constant. */
+  readonly bGroups: number;
+  readonly cGroups: number;
+  readonly softplus: boolean;
+  /** How far apart rows are. */
+  readonly zStride: number;
+  readonly bStride: number;
+  readonly cStride: number;
+}
+
+export function scanStepJob({ threads }: Runtime, step: ScanStep): Job {
+  const { batch, channels, states } = step;
+  // Two pieces a thread and row: a thread then mostly finds the states in its own cache that it left there for the last token.
+  const each = CHANNELS * ceilDiv(channels, CHANNELS * 2 * threads);
+  return {
+    kernel: SCAN_STEP,
+    pieces: batch * ceilDiv(channels, each),
+    ints: [
+      step.u,
+      step.delta,
+      step.A,
+      step.B,
+      step.C,
+      step.D,
+      step.z,
+      step.deltaBias,
+      step.state,
+      0,
+      step.y,
+      0,
+      0,
+      channels,
+      states,
+      step.bGroups,
+      step.cGroups,
+      Number(step.softplus),
+      step.zStride,
+      step.bStride,
+      step.cStride,
+      each,
+    ],
+    work: batch * channels * states * 4,
+    scratch: 128 + 3 * CHANNELS * 16 * ceilDiv(states, 4),
+  };
 }
 
 export function scanBackward(
