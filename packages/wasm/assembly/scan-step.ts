@@ -5,7 +5,7 @@
  */
 import { int, ptr } from './args';
 import { decayAnywhere, stepSize } from './scan';
-import { exp2Constant, loadPart, madd, magic, min, one, sigmoid4, storePart, sum } from './simd';
+import { exp2Constant, exp2Sixth, loadPart, madd, magic, min, one, sigmoid4, storePart, sum } from './simd';
 
 const CHANNELS: i32 = 16;
 
@@ -13,9 +13,10 @@ const CHANNELS: i32 = 16;
 export function stepDecays(count: i32, steps: usize, a: usize, out: usize): void {
   const shift = magic(), unit = one();
   const k1 = exp2Constant(1), k2 = exp2Constant(2), k3 = exp2Constant(3), k4 = exp2Constant(4), k5 = exp2Constant(5);
+  const k6 = exp2Sixth();
   const end = out + (<usize>count << 4);
   do {
-    v128.store(out, decayAnywhere(v128.load(steps), v128.load(a), shift, k1, k2, k3, k4, k5, unit));
+    v128.store(out, decayAnywhere(v128.load(steps), v128.load(a), shift, k1, k2, k3, k4, k5, k6, unit));
     steps += 16;
     a += 16;
     out += 16;

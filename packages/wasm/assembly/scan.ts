@@ -7,12 +7,12 @@
  * the recurrence over them, which adds C h to y; last, y goes out with D u and the gate. What the inner loops touch (14 KB)
  * and the block's B and C (8 KB, shared by all channels) stay in L1.
  *
- * Cost of a state and token of four channels: 8 multiply-adds or additions for the decay, 3 for the recurrence. exp is
- * 2^(Δ A log2 e), with log2 e folded into A once.
+ * Cost of a state and token of four channels: 8 multiply-adds or additions for the decay (one more where they are not fused),
+ * 3 for the recurrence. exp is 2^(Δ A log2 e), with log2 e folded into A once.
  */
 import { int, ptr } from './args';
 import {
-  exp2Constant, exp2High, exp2Low, infinity, loadPart, madd, magic, min, one, sigmoid4, softplus4, storePart,
+  exp2Constant, exp2High, exp2Low, exp2Sixth, infinity, loadPart, madd, magic, min, one, sigmoid4, softplus4, storePart,
 } from './simd';
 
 /** Channels of a piece, four to a group. */
@@ -63,9 +63,9 @@ export function scaleA(a: usize, states: i32): void {
   }
 }
 
-/** exp(Δ A) = 2^t for t = Δ A log2 e within [-126, 126]; t itself is never computed where multiply-adds are fused. */
+/** exp(Δ A) = 2^t for t = Δ A log2 e within [-126, 127.99999]; t itself is never computed where multiply-adds are fused. */
 @inline function decay(
-  delta: v128, a: v128, shift: v128, k1: v128, k2: v128, k3: v128, k4: v128, k5: v128, unit: v128,
+  delta: v128, a: v128, shift: v128, k1: v128, k2: v128, k3: v128, k4: v128, k5: v128, k6: v128, unit: v128,
 ): v128 {
   let r: v128;
   let f: v128;
@@ -77,16 +77,17 @@ export function scaleA(a: usize, states: i32): void {
     r = f32x4.add(t, shift);
     f = f32x4.sub(t, f32x4.sub(r, shift));
   }
-  const p = madd(madd(madd(madd(madd(k5, f, k4), f, k3), f, k2), f, k1), f, unit);
+  const high = ASC_FEATURE_RELAXED_SIMD ? k5 : madd(k6, f, k5);
+  const p = madd(madd(madd(madd(madd(high, f, k4), f, k3), f, k2), f, k1), f, unit);
   return i32x4.add(p, i32x4.shl(r, 23));
 }
 
 /** The same for any t: zero below, infinity above, NaN for NaN. */
 @inline export function decayAnywhere(
-  delta: v128, a: v128, shift: v128, k1: v128, k2: v128, k3: v128, k4: v128, k5: v128, unit: v128,
+  delta: v128, a: v128, shift: v128, k1: v128, k2: v128, k3: v128, k4: v128, k5: v128, k6: v128, unit: v128,
 ): v128 {
   const t = f32x4.mul(delta, a);
-  let e = decay(delta, a, shift, k1, k2, k3, k4, k5, unit);
+  let e = decay(delta, a, shift, k1, k2, k3, k4, k5, k6, unit);
   e = v128.andnot(e, f32x4.lt(t, exp2Low()));
   e = v128.bitselect(infinity(), e, f32x4.gt(t, exp2High()));
   return v128.bitselect(t, e, f32x4.ne(t, t));
@@ -101,12 +102,13 @@ export function scaleA(a: usize, states: i32): void {
 export function decays(count: i32, a: usize, largest: v128, run: usize, out: usize): void {
   const shift = magic(), unit = one();
   const k1 = exp2Constant(1), k2 = exp2Constant(2), k3 = exp2Constant(3), k4 = exp2Constant(4), k5 = exp2Constant(5);
+  const k6 = exp2Sixth();
   const factor = v128.load(a);
   const end = out + (<usize>count << 4);
-  if (i32x4.all_true(f32x4.le(f32x4.mul(largest, f32x4.abs(factor)), exp2High()))) {
+  if (i32x4.all_true(f32x4.le(f32x4.mul(largest, f32x4.abs(factor)), f32x4.abs(exp2Low())))) {
     do {
-      const e0 = decay(v128.load(run), factor, shift, k1, k2, k3, k4, k5, unit);
-      const e1 = decay(v128.load(run, 16), factor, shift, k1, k2, k3, k4, k5, unit);
+      const e0 = decay(v128.load(run), factor, shift, k1, k2, k3, k4, k5, k6, unit);
+      const e1 = decay(v128.load(run, 16), factor, shift, k1, k2, k3, k4, k5, k6, unit);
       v128.store(out, e0);
       v128.store(out, e1, 16);
       run += 32;
@@ -115,7 +117,7 @@ export function decays(count: i32, a: usize, largest: v128, run: usize, out: usi
     return;
   }
   do {
-    v128.store(out, decayAnywhere(v128.load(run), factor, shift, k1, k2, k3, k4, k5, unit));
+    v128.store(out, decayAnywhere(v128.load(run), factor, shift, k1, k2, k3, k4, k5, k6, unit));
     run += 16;
     out += 16;
   } while (out < end);
