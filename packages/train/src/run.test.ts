@@ -75,6 +75,12 @@ describe('runTraining', () => {
     });
   });
 
+  it('keeps the later of two equally good models', async () => {
+    const { trainer, options, events } = setUp([0, 0]);
+    expect((await runTraining(trainer, options)).best).toEqual({ step: 4, validationLoss: 0 });
+    expect(events.filter((event) => event.startsWith('best'))).toEqual(['best 2', 'best 4']);
+  });
+
   it('reports each step and evaluation', async () => {
     const { trainer, options } = setUp([2, 1], { sequenceAccuracy: 0 });
     const seen: object[] = [];

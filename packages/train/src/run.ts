@@ -28,7 +28,7 @@ export interface RunState extends TrainerState {
   elapsed: number;
 }
 
-/** The evaluation of lowest loss. */
+/** The evaluation of lowest loss, the last of equals. */
 export interface Best {
   step: number;
   validationLoss: number;
@@ -103,7 +103,8 @@ export async function runTraining(trainer: Trainer, options: RunOptions): Promis
       if (result) {
         evaluated = step;
         evaluation = metricsOf(trainer, result, elapsed());
-        if (evaluation.validationLoss < (best?.validationLoss ?? Infinity)) {
+        // Of equals the later one: it has learned longer, and small tasks end at a loss of 0.
+        if (evaluation.validationLoss <= (best?.validationLoss ?? Infinity)) {
           best = { step, validationLoss: evaluation.validationLoss };
           await store?.saveBest();
         }

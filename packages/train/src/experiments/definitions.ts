@@ -122,7 +122,7 @@ const BUDGETS = {
     length: 256,
     minLength: 8,
     batch: 16,
-    steps: 1500,
+    steps: 4000,
     lr: 1e-2,
     evalSize: 128,
   },
