@@ -18,6 +18,7 @@ const row = (name: string, ...runs: ReturnType<typeof test>[][]) => ({
     seed: i + 1,
     steps: 10,
     bestStep: 10,
+    backend: 'cpu',
     curve: [{ step: 10, tokenAccuracy: 0.5 }],
     tests,
   })),
@@ -25,7 +26,6 @@ const row = (name: string, ...runs: ReturnType<typeof test>[][]) => ({
 const result = (testLengths: number[], ...rows: ReturnType<typeof row>[]): ExperimentResult => ({
   experiment: 'induction-heads',
   title: 'Title',
-  backend: 'cpu',
   chance: { loss: 2, tokenAccuracy: 1 / 16, sequenceAccuracy: 1 / 16 },
   testLengths,
   plot: 'length',

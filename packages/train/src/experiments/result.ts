@@ -16,6 +16,8 @@ export interface ExperimentRun {
   steps: number;
   /** The step of lowest validation loss: the model that is tested. */
   bestStep: number;
+  /** What computed it. */
+  backend: string;
   /** Validation at the training length, on other sequences than the tests'. */
   curve: { step: number; tokenAccuracy: number }[];
   tests: TestFigures[];
@@ -33,7 +35,6 @@ export interface ExperimentRowResult {
 export interface ExperimentResult {
   experiment: ExperimentName;
   title: string;
-  backend: string;
   chance: Chance;
   testLengths: readonly number[];
   plot: 'length' | 'step';

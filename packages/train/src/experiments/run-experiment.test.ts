@@ -60,8 +60,8 @@ describe('runExperiment', () => {
     expect(s6).toMatchObject({
       name: 's6',
       runs: [
-        { seed: 1, steps: 4 },
-        { seed: 2, steps: 4 },
+        { seed: 1, steps: 4, backend: backend.description },
+        { seed: 2, steps: 4, backend: backend.description },
       ],
     });
     expect(s6!.runs[0]!.tests.map(({ length, sequences }) => [length, sequences])).toEqual([

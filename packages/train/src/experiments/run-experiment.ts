@@ -116,6 +116,7 @@ export async function runExperiment(options: ExperimentOptions): Promise<Experim
         seed,
         steps: trained.step,
         bestStep: tested.step,
+        backend: tested.backend,
         curve: await readCurve(folder),
         tests: tested.tests,
       });
@@ -126,7 +127,6 @@ export async function runExperiment(options: ExperimentOptions): Promise<Experim
   const result: ExperimentResult = {
     experiment: name,
     title: plan.title,
-    backend: backend.description,
     chance: chance!,
     testLengths: plan.testLengths,
     plot: plan.plot,
@@ -152,6 +152,8 @@ function chooseRows(plan: Experiment, wanted: readonly string[] | undefined): Ex
 interface TestFile {
   /** Of the model that was tested. */
   step: number;
+  /** What tested it last; a run goes on where it was trained, but folders may be put together from several machines. */
+  backend: string;
   seconds: number;
   tests: TestFigures[];
 }
@@ -173,11 +175,11 @@ async function testRun(
   const { path } = nodeModules();
   const file = path.join(folder, 'test.json');
   const step = best!.step;
-  const before = await readTests(file, step);
+  const before = await readTests(file, step, backend);
   const lengths = plan.testLengths.filter((length) => length <= maxLength);
   const total = lengths.reduce((sum, length) => sum + length * sequencesOf(plan, length), 0);
   const tests: TestFigures[] = [];
-  let { seconds } = before;
+  let { seconds, backend: by } = before;
   let done = 0;
   let model: RunModel | undefined;
   try {
@@ -190,18 +192,19 @@ async function testRun(
         model ??= await openModel(folder, settings.mixer, backend);
         figures = await testAt(model, settings, { length, sequences, signal });
         seconds += (performance.now() - begin) / 1000;
+        by = backend.description;
       }
       tests.push(figures);
       done += length * sequences;
       if (!known) {
-        await writeFileAtomic(file, `${JSON.stringify({ step, seconds, tests }, null, 2)}\n`);
+        await writeFileAtomic(file, `${JSON.stringify({ step, backend: by, seconds, tests }, null, 2)}\n`);
         report({ phase: 'test', done, total, value: figures.tokenAccuracy });
       }
     }
   } finally {
     model?.dispose();
   }
-  return { step, seconds, tests };
+  return { step, backend: by, seconds, tests };
 }
 
 function sequencesOf({ testTokens }: Experiment, length: number): number {
@@ -218,13 +221,13 @@ async function testAt(
   return { length, sequences, loss, tokenAccuracy, sequenceAccuracy };
 }
 
-async function readTests(file: string, step: number): Promise<TestFile> {
+async function readTests(file: string, step: number, { description }: Backend): Promise<TestFile> {
   const content = await nodeModules()
     .fs.readFile(file, 'utf8')
     .catch(() => undefined);
   const found = content === undefined ? undefined : (JSON.parse(content) as TestFile);
   // A run that went on has another best model.
-  return found?.step === step ? found : { step, seconds: 0, tests: [] };
+  return found?.step === step ? found : { step, backend: description, seconds: 0, tests: [] };
 }
 
 async function readCurve(folder: string): Promise<ExperimentRun['curve']> {
