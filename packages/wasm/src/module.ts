@@ -29,6 +29,10 @@ const RELAXED_PROBE = [
   2, 11,
 ];
 
+/**
+ * Node's own modules are taken by `process.getBuiltinModule` in this package: bundlers for browsers resolve even an
+ * `import('node:fs')` that is never reached, and most refuse it.
+ */
 export function inNode(): boolean {
   return typeof process === 'object' && typeof process.versions?.node === 'string';
 }
@@ -68,7 +72,7 @@ async function withRelaxedSimd<T>(
   if (relaxed === false) return compile(false);
   const has = () => WebAssembly.validate(new Uint8Array(RELAXED_PROBE));
   if (has() || !inNode() || !process.versions.node.startsWith('20.')) return compile(has());
-  const { setFlagsFromString } = await import('node:v8');
+  const { setFlagsFromString } = process.getBuiltinModule('node:v8');
   setFlagsFromString('--experimental-wasm-relaxed-simd');
   try {
     return await compile(has());
@@ -80,7 +84,7 @@ async function withRelaxedSimd<T>(
 async function read(url: URL): Promise<Uint8Array<ArrayBuffer>> {
   try {
     if (url.protocol === 'file:' && inNode()) {
-      const { readFile } = await import('node:fs/promises');
+      const { readFile } = process.getBuiltinModule('node:fs/promises');
       return new Uint8Array(await readFile(url));
     }
     const response = await fetch(url);

@@ -18,7 +18,7 @@ export interface WasmBackendOptions {
 export async function startRuntime(options: WasmBackendOptions): Promise<Runtime> {
   const { relaxed, memoryLimit = MAX_BYTES, patience = 10_000 } = options;
   checkOptions(options);
-  const wanted = options.threads ?? (await countCores());
+  const wanted = options.threads ?? countCores();
   const canShare =
     typeof SharedArrayBuffer === 'function' && (inNode() || globalThis.crossOriginIsolated === true);
   if (wanted > 1 && !canShare) {
@@ -63,10 +63,9 @@ function checkOptions({ threads, memoryLimit, patience }: WasmBackendOptions): v
   check('patience', patience, (n) => n > 0, 'above 0, in milliseconds');
 }
 
-async function countCores(): Promise<number> {
+function countCores(): number {
   if (!inNode()) return globalThis.navigator?.hardwareConcurrency ?? 1;
-  const { availableParallelism } = await import('node:os');
-  return availableParallelism();
+  return process.getBuiltinModule('node:os').availableParallelism();
 }
 
 const warned = new Set<string>();

@@ -44,7 +44,7 @@ export async function startWorker(options: WorkerOptions): Promise<WorkerHandle>
 }
 
 async function startInNode({ module, memory, thread, onLost }: WorkerOptions): Promise<WorkerHandle> {
-  const { Worker } = await import('node:worker_threads');
+  const { Worker } = process.getBuiltinModule('node:worker_threads');
   const worker = new Worker(IN_NODE, {
     eval: true,
     name: `mamba-ts ${thread}`,

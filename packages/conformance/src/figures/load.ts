@@ -60,8 +60,8 @@ export async function readFixture(url: URL): Promise<SafetensorsFile> {
 
 async function read(url: URL): Promise<Uint8Array> {
   if (url.protocol === 'file:') {
-    const { readFile } = await import('node:fs/promises');
-    return readFile(url);
+    // Not `import('node:fs/promises')`: bundlers for browsers resolve that too, and most refuse it.
+    return process.getBuiltinModule('node:fs/promises').readFile(url);
   }
   const response = await fetch(url);
   if (!response.ok) throw new Error(`fixture ${url}: HTTP ${response.status}`);
