@@ -1,7 +1,7 @@
 /*
  * What a user gets from npm, checked before it is published: each package is packed, judged by publint and attw, then a
- * strict TypeScript project installs each tarball alone (with the tarballs of what it depends on), imports it, compiles
- * and runs; and so does a project that is the code of the package's README.
+ * strict TypeScript project installs each tarball alone (with the tarballs of what it depends on), imports it, compiles,
+ * runs and is bundled for a browser; and a project that is the code of the package's README compiles and runs.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -90,6 +90,20 @@ function consume(name: string): { ok: boolean; output: string } {
     `import * as all from '${name}';\nconst names: string[] = Object.keys(all);\nif (names.length === 0) throw new Error('nothing exported');\nconsole.log(names.length);\n`,
   );
   if (!compile.ok || name === '@mamba-ts/conformance') return compile;
+  const bundle = run(
+    'esbuild',
+    [
+      'out/index.js',
+      '--bundle',
+      '--platform=browser',
+      '--format=esm',
+      '--outdir=bundle',
+      '--log-level=warning',
+    ],
+    folder,
+  );
+  // A warning is a line in the terminal of everyone who bundles it.
+  if (!bundle.ok || bundle.output !== '') return { ok: false, output: bundle.output };
   return run(process.execPath, ['out/index.js'], folder);
 }
 
