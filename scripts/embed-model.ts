@@ -28,7 +28,11 @@ await writeSafetensors(
   { format: 'pt' },
 );
 copyFileSync(join(run, 'config.json'), join(folder, 'config.json'));
-copyFileSync(join(run, 'metrics.jsonl'), join(folder, 'metrics.jsonl'));
+// Every evaluation, and as many steps as a curve shows.
+const metrics = readFileSync(join(run, 'metrics.jsonl'), 'utf8').trim().split('\n');
+const every = Math.ceil(metrics.length / 1000);
+const kept = metrics.filter((line, i) => i % every === 0 || 'validationLoss' in JSON.parse(line));
+writeFileSync(join(folder, 'metrics.jsonl'), `${kept.join('\n')}\n`);
 // Where the data lay on one machine says nothing: its hash does.
 const options = JSON.parse(readFileSync(join(run, 'options.json'), 'utf8'));
 if (options.data !== undefined) options.data = basename(options.data);

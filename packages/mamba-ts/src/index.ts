@@ -10,5 +10,5 @@ export {
   createBackend,
   probeBackends,
 } from './create-backend.js';
-export { embeddedModel } from './embedded.js';
+export { EMBEDDED_MODELS, type EmbeddedModel, embeddedModel } from './embedded.js';
 export { kvCacheBytes } from './kv-cache.js';
