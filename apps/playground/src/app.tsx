@@ -114,7 +114,8 @@ export function App() {
             backend={wanted}
             backends={BACKENDS}
             onBackend={choose}
-            locked={changing || writing !== undefined}
+            // After a failure another one may be tried, the very first included.
+            locked={(changing && problem === undefined) || writing !== undefined}
           />
           <p class={problem ? 'device problem' : 'device'} role="status">
             {problem ?? (changing ? `starting ${wanted} ...` : opened.description)}
