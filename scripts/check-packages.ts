@@ -1,12 +1,22 @@
 /*
  * What a user gets from npm, checked before it is published: each package is packed, judged by publint and attw, then a
  * strict TypeScript project installs each tarball alone (with the tarballs of what it depends on), imports it, compiles,
- * runs and is bundled for a browser; and a project that is the code of the package's README compiles and runs.
+ * runs and is bundled for a browser; and a project that is the code of the package's README compiles and runs. A package
+ * that promises a size (`maxGzipBytes` in its package.json) keeps it.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { root, workspacePackages } from './workspace.js';
 
 const work = mkdtempSync(join(tmpdir(), 'mamba-ts-pack-'));
@@ -41,6 +51,7 @@ try {
   for (const { folder, manifest } of packages) {
     check(`consumer of ${manifest.name}`, consume(manifest.name));
     check(`README of ${manifest.name}`, followReadme(folder, manifest.name));
+    if (manifest.maxGzipBytes) measure(folder, manifest.name, manifest.maxGzipBytes);
   }
 } finally {
   rmSync(work, { recursive: true, force: true });
@@ -121,6 +132,30 @@ function followReadme(packageFolder: string, name: string): { ok: boolean; outpu
   // One of them learns from its own text.
   writeFileSync(join(folder, 'README.md'), readme);
   return run(process.execPath, ['out/index.js'], folder);
+}
+
+/** What a page downloads of a package itself: its JavaScript, minified, and the larger of its .wasm files (it loads one). */
+function measure(folder: string, name: string, limit: number): void {
+  const dist = join(folder, 'dist');
+  const file = join(work, `${name.replace(/\W/g, '-')}.min.js`);
+  const bundle = run(
+    'esbuild',
+    [
+      join(dist, 'index.js'),
+      ...['--bundle', '--minify', '--platform=browser', '--format=esm'],
+      ...['--external:@mamba-ts/*', `--outfile=${file}`, '--log-level=warning'],
+    ],
+    folder,
+  );
+  if (!bundle.ok) {
+    check(`size of ${name}`, bundle);
+    return;
+  }
+  const zipped = (path: string) => gzipSync(readFileSync(path), { level: 9 }).length;
+  const wasm = readdirSync(dist).filter((entry) => entry.endsWith('.wasm'));
+  const size = zipped(file) + Math.max(0, ...wasm.map((entry) => zipped(join(dist, entry))));
+  const words = `${(size / 1000).toFixed(1)} of ${(limit / 1000).toFixed(1)} KB gzipped`;
+  check(`size of ${name}: ${words}`, { ok: size <= limit, output: words });
 }
 
 if (failures.length > 0) {

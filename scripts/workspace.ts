@@ -6,7 +6,15 @@ export const root = fileURLToPath(new URL('..', import.meta.url));
 
 export interface WorkspacePackage {
   readonly folder: string;
-  readonly manifest: { name: string; version: string; private?: boolean; exports?: unknown; bin?: unknown };
+  readonly manifest: {
+    name: string;
+    version: string;
+    private?: boolean;
+    exports?: unknown;
+    bin?: unknown;
+    /** What a page may download of it at most, in bytes. */
+    maxGzipBytes?: number;
+  };
 }
 
 /** Every package and app of the workspace. */
