@@ -7,10 +7,14 @@ import { ImpulseResponse } from './charts/impulse-response.js';
 import { Memory } from './charts/memory.js';
 import { Controls, DEFAULTS, type Settings } from './controls.js';
 import { type Engine, startEngine } from './engine.js';
-import type { BranchId, Opened, Reply } from './protocol.js';
+import type { Answer, BranchId, Opened, Reply } from './protocol.js';
+import { Selection } from './selection.js';
 
 /** A model this small decodes faster on the processor than a GPU can be told what to do. */
 const FIRST_BACKEND: BackendName = 'wasm';
+
+/** Questions that are kept on the page. */
+const ANSWERS = 5;
 
 export function App() {
   const engine = useRef<Engine>(undefined);
@@ -19,6 +23,8 @@ export function App() {
   const [problem, setProblem] = useState<string>();
   const [branches, setBranches] = useState<Branches>(FIRST);
   const [writing, setWriting] = useState<BranchId>();
+  const [reading, setReading] = useState<{ read: number; length: number }>();
+  const [answers, setAnswers] = useState<readonly Answer[]>([]);
   const [settings, setSettings] = useState<Settings>(DEFAULTS);
 
   const backend = useRef<BackendName>(FIRST_BACKEND);
@@ -36,7 +42,17 @@ export function App() {
           );
           if (reply.done) setWriting(undefined);
           break;
+        case 'reading':
+          setReading(reply);
+          break;
+        case 'answered': {
+          const { answer } = reply;
+          setReading(undefined);
+          if (answer) setAnswers((all) => [answer, ...all].slice(0, ANSWERS));
+          break;
+        }
         case 'failed':
+          setReading(undefined);
           setProblem(reply.message);
           setWanted(backend.current);
           break;
@@ -62,6 +78,10 @@ export function App() {
     // The next text is another one, unless the seed is set again.
     setSettings({ ...settings, seed: seed + 1 });
   };
+  const ask = (length: number) => {
+    setReading({ read: 0, length });
+    send({ type: 'ask', length, seed: Date.now() });
+  };
   const split = (branch: BranchId) => {
     const to = nextId(branches);
     send({ type: 'fork', from: branch, to });
@@ -72,6 +92,7 @@ export function App() {
     setBranches(drop(branches, branch));
   };
 
+  const ready = !changing && writing === undefined && reading === undefined;
   const longest = branches.reduce((a, b) => (b.position > a.position ? b : a));
   return (
     <>
@@ -98,7 +119,7 @@ export function App() {
             <BranchCard
               key={branch.id}
               branch={branch}
-              ready={!changing && writing === undefined}
+              ready={ready}
               writing={writing === branch.id}
               onWrite={(prompt) => write(branch.id, prompt)}
               onStop={() => send({ type: 'stop' })}
@@ -106,6 +127,13 @@ export function App() {
               onClose={() => close(branch.id)}
             />
           ))}
+          <Selection
+            ready={ready}
+            reading={reading}
+            answers={answers}
+            onAsk={ask}
+            onStop={() => send({ type: 'stop' })}
+          />
         </section>
         <aside>
           <Controls
@@ -115,7 +143,7 @@ export function App() {
             backends={BACKENDS}
             onBackend={choose}
             // After a failure another one may be tried, the very first included.
-            locked={(changing && problem === undefined) || writing !== undefined}
+            locked={(changing && problem === undefined) || writing !== undefined || reading !== undefined}
           />
           <p class={problem ? 'device problem' : 'device'} role="status">
             {problem ?? (changing ? `starting ${wanted} ...` : opened.description)}

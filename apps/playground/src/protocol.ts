@@ -20,6 +20,8 @@ export type Request =
   | { readonly type: 'write'; readonly branch: BranchId; readonly options: WriteOptions }
   | { readonly type: 'fork'; readonly from: BranchId; readonly to: BranchId }
   | { readonly type: 'drop'; readonly branch: BranchId }
+  /** Hides a token among `length` and asks for it. */
+  | { readonly type: 'ask'; readonly length: number; readonly seed: number }
   | { readonly type: 'stop' };
 
 /** What there is to know of the model once it is loaded. */
@@ -56,4 +58,24 @@ export interface Progress {
   readonly done: boolean;
 }
 
-export type Reply = Opened | Progress | { readonly type: 'failed'; readonly message: string };
+/** How a question of the induction heads task went. */
+export interface Answer {
+  readonly length: number;
+  /** Where the special symbol stood. */
+  readonly place: number;
+  /** The symbols around it. */
+  readonly around: readonly number[];
+  /** What followed it. */
+  readonly truth: number;
+  readonly said: number;
+  readonly seconds: number;
+  readonly stateBytes: number;
+}
+
+export type Reply =
+  | Opened
+  | Progress
+  | { readonly type: 'reading'; readonly read: number; readonly length: number }
+  /** Without an answer: it was stopped. */
+  | { readonly type: 'answered'; readonly answer: Answer | undefined }
+  | { readonly type: 'failed'; readonly message: string };

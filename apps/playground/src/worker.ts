@@ -2,6 +2,8 @@ import { type Backend, type BackendName, createBackend, MambaLM, type MambaState
 import config from 'mamba-ts/models/tiny-shakespeare/config.json?raw';
 import weights from 'mamba-ts/models/tiny-shakespeare/model.safetensors?url';
 import { modelFacts } from './facts.js';
+import { fetchBytes } from './fetch-bytes.js';
+import { Needle } from './needle.js';
 import type { BranchId, Reply, Request, WriteOptions } from './protocol.js';
 
 /*
@@ -25,19 +27,14 @@ interface Branch {
 
 let backend: Backend | undefined;
 let lm: MambaLM | undefined;
+let needle: Needle | undefined;
 let branches = new Map<BranchId, Branch>();
 let stopped = false;
 let fetched: Promise<Uint8Array> | undefined;
 
-async function fetchWeights(): Promise<Uint8Array> {
-  const response = await fetch(weights);
-  if (!response.ok) throw new Error(`${weights}: ${response.status} ${response.statusText}`);
-  return new Uint8Array(await response.arrayBuffer());
-}
-
 /** A state is a value: what one backend has read, another goes on from. */
 async function open(name: BackendName): Promise<void> {
-  fetched ??= fetchWeights();
+  fetched ??= fetchBytes(weights);
   fetched.catch(() => {
     fetched = undefined;
   });
@@ -51,7 +48,7 @@ async function open(name: BackendName): Promise<void> {
     }
     const facts = await modelFacts(model);
     await backend?.dispose();
-    [backend, lm, branches] = [next, model, moved];
+    [backend, lm, needle, branches] = [next, model, undefined, moved];
     send({ type: 'opened', backend: name, description: next.description, facts });
   } catch (error) {
     await next.dispose();
@@ -103,6 +100,19 @@ async function write(id: BranchId, { prompt, ...sampling }: WriteOptions): Promi
   }
 }
 
+async function ask(length: number, seed: number): Promise<void> {
+  needle ??= await Needle.load(backend!);
+  let sent = performance.now();
+  const answer = await needle.ask(length, seed, (read) => {
+    if (performance.now() - sent > INTERVAL_MS) {
+      send({ type: 'reading', read, length });
+      sent = performance.now();
+    }
+    return !stopped;
+  });
+  send({ type: 'answered', answer });
+}
+
 function fork(from: BranchId, to: BranchId): void {
   const branch = branches.get(from);
   if (branch) branches.set(to, { ...branch, state: branch.state.fork() });
@@ -124,6 +134,9 @@ async function answer(request: Request): Promise<void> {
       return fork(request.from, request.to);
     case 'drop':
       return drop(request.branch);
+    case 'ask':
+      stopped = false;
+      return ask(request.length, request.seed);
     case 'stop':
       return;
   }

@@ -97,6 +97,16 @@ describe.skipIf(!here)('the built page in headless Chromium', () => {
     expect((await write(2, '', 10)).length).toBe(before.length + 10);
   });
 
+  test('one token among many, found by a model that was trained on short sequences', async () => {
+    await choose('wasm');
+    await slider('power').fill('13');
+    await page.getByRole('button', { name: 'Ask' }).click();
+    const answer = page.locator('.answers li');
+    await answer.waitFor();
+    expect(await answer.getAttribute('data-right')).toBe('true');
+    expect(await answer.textContent()).toContain('back among 8,192.');
+  });
+
   test('a running text stops', async () => {
     await choose('wasm');
     await slider('maxTokens').fill('2000');
