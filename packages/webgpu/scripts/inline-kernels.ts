@@ -1,6 +1,7 @@
 /*
  * Writes src/kernels.generated.ts from the .wgsl files, so that tsc, vitest and any bundler see plain TypeScript:
- * `tsx scripts/inline-kernels.ts`, run by this package's build, types and test scripts. Comments and spaces go; a line
+ * `tsx scripts/inline-kernels.ts`, run by this package's build, types and test scripts. Comments and spaces go, and names
+ * become short, the same ones in all files, and so do the declarations of bindings, until they are expanded; a line
  * `// use: a b` puts the files a.wgsl and b.wgsl in front.
  */
 import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
@@ -18,6 +19,48 @@ function minify(source: string): string {
     .trim();
 }
 
+/**
+ * Short names for all that the sources declare, the most frequent first. Constants that the ops set stay; so does what is
+ * one of WGSL's own words anywhere: called but not declared as a function, or part of an attribute.
+ */
+function shortNames(sources: readonly string[]): ReadonlyMap<string, string> {
+  const text = sources.join(' ');
+  const ops = readdirSync(new URL('../ops/', folder), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
+    .map((file) => readFileSync(new URL(`../ops/${file}`, folder), 'utf8'));
+  const all = (pattern: RegExp) => new Set([...text.matchAll(pattern)].map(([, name]) => name!));
+  const functions = all(/\b(?:fn|struct) (\w+)/g);
+  const declared = new Set([
+    ...functions,
+    ...all(/\b(?:let|var|const) (\w+)/g),
+    ...all(/\bvar<[\w,]+>(\w+)/g),
+    ...all(/(\w+):/g),
+  ]);
+  const words = new Set([
+    'main',
+    ...'function private workgroup uniform storage read read_write'.split(' '),
+    ...all(/@(\w+)/g),
+    ...all(/@builtin\((\w+)/g),
+    ...all(/\benable (\w+)/g),
+    ...[...all(/(\w+)\(/g)].filter((name) => !functions.has(name)),
+    ...[...ops.join(' ').matchAll(/\b[A-Z][A-Z_0-9]*\b/g)].map(([name]) => name),
+  ]);
+  const counts = new Map<string, number>();
+  for (const [word] of text.matchAll(/[A-Za-z_]\w*/g)) counts.set(word, (counts.get(word) ?? 0) + 1);
+  const long = [...declared].filter((name) => name.length > 2 && !words.has(name));
+  long.sort((a, b) => counts.get(b)! - counts.get(a)! || (a < b ? -1 : 1));
+  const short = (function* () {
+    const letters = 'abcdefghijklmnopqrstuvwxyz';
+    for (const a of letters) for (const b of `${letters}0123456789`) if (!counts.has(a + b)) yield a + b;
+  })();
+  // Of two letters, these are words of WGSL (or reserved ones).
+  const next = (): string => {
+    const name = short.next().value!;
+    return ['as', 'do', 'fn', 'if', 'in', 'is', 'of'].includes(name) ? next() : name;
+  };
+  return new Map(long.map((name) => [name, next()]));
+}
+
 const identifier = (name: string) => name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
 
 const files = readdirSync(folder)
@@ -27,6 +70,18 @@ const files = readdirSync(folder)
     const uses = /^\/\/ use: (.*)$/m.exec(source)?.[1]?.split(' ') ?? [];
     return { name: file.slice(0, -'.wgsl'.length), uses, code: minify(source) };
   });
+
+const names = shortNames(files.map(({ code }) => code));
+for (const file of files) file.code = file.code.replace(/[A-Za-z_]\w*/g, (word) => names.get(word) ?? word);
+
+const SPACES = { '<': 'storage,read', '>': 'storage,read_write', '=': 'uniform' };
+for (const file of files) {
+  for (const [sign, space] of Object.entries(SPACES))
+    file.code = file.code.replace(
+      new RegExp(`@group\\(0\\)@binding\\((\\d+)\\)var<${space}>`, 'g'),
+      `$$$1${sign}`,
+    );
+}
 
 // What others use comes first: the constants of a module are initialised in order.
 const ordered: typeof files = [];
@@ -46,8 +101,13 @@ const needs = (name: string): string[] => {
 const text = [
   '// Written by scripts/inline-kernels.ts from src/kernels/*.wgsl. Not to be edited.',
   ...ordered.map(({ name, code }) => `const ${identifier(name)} = ${JSON.stringify(code)};`),
+  `const SPACES: Record<string, string> = ${JSON.stringify(SPACES)};`,
+  'const full = (code: string) =>',
+  "  code.replace(/\\$(\\d+)(.)/g, (_, at, sign) => '@group(0)@binding(' + at + ')var<' + SPACES[sign] + '>');",
   'export const KERNELS = {',
-  ...ordered.map(({ name }) => `  '${name}': ${needs(name).map(identifier).join(' + ')},`),
+  ...ordered
+    .filter(({ name }) => !files.some(({ uses }) => uses.includes(name)))
+    .map(({ name }) => `  '${name}': full(${needs(name).map(identifier).join(' + ')}),`),
   '} as const;',
   '',
 ].join('\n');

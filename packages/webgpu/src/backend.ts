@@ -51,12 +51,14 @@ export class WebgpuBackend implements Backend {
   tensor(data: TensorSource, shape: readonly number[], dtype: DType = 'f32'): Tensor {
     this.#gpu.engine.errors.check();
     checkUpload(data, shape, dtype, DTYPES);
+    this.#gpu.engine.pool.caller = 'tensor';
     return this.#gpu.upload(data, shape, dtype);
   }
 
   zeros(shape: readonly number[], dtype: DType = 'f32'): Tensor {
     this.#gpu.engine.errors.check();
     checkZeros(shape, dtype, DTYPES);
+    this.#gpu.engine.pool.caller = 'zeros';
     return this.#gpu.zeros(shape, dtype);
   }
 

@@ -65,7 +65,7 @@ async function findGpu(): Promise<GPU> {
   if (found) return found;
   if (!(globalThis as { process?: { versions?: { node?: string } } }).process?.versions?.node) {
     throw unsupported(
-      'This browser has no WebGPU (navigator.gpu is missing). Use a recent Chrome, Edge, Safari or Firefox over https or localhost, or the wasm backend',
+      'This browser has no WebGPU (navigator.gpu is missing). Use a recent browser over https or localhost, or the wasm backend',
     );
   }
   // Not a literal, so that bundlers for the browser do not look for it.

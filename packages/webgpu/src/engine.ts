@@ -120,8 +120,8 @@ export class Engine {
     this.errors = new DeviceErrors(device);
     this.pool = new Pool(device, this.errors, maxBytes, (loan) => this.#forget(loan));
     this.pipelines = new Pipelines(device);
-    this.#unread = this.pool.lend(SLOT * 16, 'nothing');
-    this.#unwritten = this.pool.lend(SLOT * 16, 'nothing');
+    this.#unread = this.pool.lend(SLOT * 16);
+    this.#unwritten = this.pool.lend(SLOT * 16);
   }
 
   get counters(): Counters {
@@ -297,7 +297,6 @@ export class Engine {
     const id = this.#slots.size;
     const number = Math.floor(id / SLOTS_A_PAGE);
     this.#pages[number] ??= this.device.createBuffer({
-      label: 'parameters',
       size: SLOT * SLOTS_A_PAGE,
       usage: 0x40 | 0x8, // UNIFORM | COPY_DST
     });

@@ -23,7 +23,7 @@ export class DeviceErrors {
     this.#lost = device.lost.then(({ reason, message }) => {
       this.#end ??= new MambaError(
         'DEVICE_LOST',
-        `The GPU device was lost (${reason || 'no reason given'}: ${message}). Its tensors and states are gone: create a new backend, load the model there and go on from the state saved last`,
+        `The GPU device was lost (${reason}: ${message}). Its tensors and states are gone: create a new backend, load the model there and go on from the state saved last`,
         { details: { reason } },
       );
     });
@@ -81,7 +81,7 @@ function describe(error: GPUError): MambaError {
   }
   return new MambaError(
     'UNSUPPORTED_DEVICE',
-    `The device or its driver refused a command: ${error.message.slice(0, 400)}. Results since the last read are lost. Please report it, with the name of the GPU`,
+    `The device or its driver refused a command: ${error.message.slice(0, 400)}. Results since the last read are lost`,
     { cause: error },
   );
 }

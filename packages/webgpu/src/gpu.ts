@@ -32,13 +32,13 @@ export class Gpu {
   }
 
   /** A tensor with undefined contents. */
-  make(shape: readonly number[], dtype: DType = 'f32', what = 'tensor'): GpuTensor {
-    return this.#adopt(new GpuTensor(this, [...shape], dtype, this.#lend(shape, dtype, what)));
+  make(shape: readonly number[], dtype: DType = 'f32'): GpuTensor {
+    return this.#adopt(new GpuTensor(this, [...shape], dtype, this.#lend(shape, dtype)));
   }
 
   /** A tensor of zeros: of every type the bits are 0. */
-  zeros(shape: readonly number[], dtype: DType = 'f32', what = 'zeros'): GpuTensor {
-    const tensor = this.make(shape, dtype, what);
+  zeros(shape: readonly number[], dtype: DType = 'f32'): GpuTensor {
+    const tensor = this.make(shape, dtype);
     for (const { loan, scales } of tensor.parts) {
       this.fill(loan, loan.bytes / 4, 0);
       if (scales) this.fill(scales, scales.bytes / 4, 0);
@@ -59,7 +59,7 @@ export class Gpu {
   view(whole: GpuTensor, shape: readonly number[], offset: number, stride: number): GpuTensor {
     const { loan } = whole;
     if (loan.pins > Number(this.engine.recording?.pinned.has(loan) ?? false)) {
-      const copy = this.make(shape, whole.dtype, 'copy of what a capture changes');
+      const copy = this.make(shape, whole.dtype);
       const { rows, columns } = layoutOf(shape, whole.dtype);
       const at = whole.offset + offset;
       this.move(loan, copy.loan, { rows, columns, from: [at, stride], to: [0, columns] });
@@ -83,7 +83,7 @@ export class Gpu {
     if (!tensor) return undefined;
     const own = this.get(tensor);
     if (own.offset === 0 && own.contiguous) return own.loan;
-    const copy = this.make(own.shape, own.dtype, 'copy of a view');
+    const copy = this.make(own.shape, own.dtype);
     this.copyRows(own, copy);
     return copy.loan;
   }
@@ -118,7 +118,7 @@ export class Gpu {
     const own = this.get(tensor);
     const shared = own.parts.some(({ loan }) => loan.holders > 1);
     if (!shared && own.offset === 0 && own.contiguous) return own;
-    const parts = this.#lend(own.shape, own.dtype, 'copy to write to');
+    const parts = this.#lend(own.shape, own.dtype);
     const copy = new GpuTensor(this, own.shape, own.dtype, parts);
     // Once: a captured step goes on with the copy.
     this.engine.unrecorded(() => this.copyRows(own, copy));
@@ -158,7 +158,7 @@ export class Gpu {
   }
 
   /** Buffers for all rows: one, or as few as the device's largest binding allows. */
-  #lend(shape: readonly number[], dtype: DType, what: string): Part[] {
+  #lend(shape: readonly number[], dtype: DType): Part[] {
     const { pool } = this.engine;
     const { rows, pitch, blocks } = layoutOf(shape, dtype);
     const bytes = 4 * pitch;
@@ -167,10 +167,10 @@ export class Gpu {
     try {
       for (let row = 0; row < rows || row === 0; row += most) {
         const count = Math.min(most, rows - row);
-        const loan = pool.lend(count * bytes, what);
+        const loan = pool.lend(count * bytes);
         parts.push({ loan, scales: undefined, row, rows: count });
         if (blocks > 0) {
-          const scales = pool.lend(4 * count * blocks, what);
+          const scales = pool.lend(4 * count * blocks);
           parts[parts.length - 1] = { loan, scales, row, rows: count };
         }
       }

@@ -15,10 +15,12 @@ const weights: KernelName[] = [
 
 /** Every constant of every kernel, with the values that the ops give it; and the files that are put in front. */
 const VARIANTS: Partial<
-  Record<KernelName, { choices: Choices; before?: readonly KernelName[]; sums?: boolean }>
+  Record<
+    KernelName,
+    { choices: Choices; before?: readonly (KernelName | readonly KernelName[])[]; sums?: boolean }
+  >
 > = {
   adamw: { choices: { CLIP: flag } },
-  argmax: { choices: { SECOND: flag, VALUES: flag } },
   'column-sum': { choices: {} },
   conv: {
     choices: {
@@ -34,23 +36,17 @@ const VARIANTS: Partial<
     choices: { W: [1, 2, 3, 4, 5], HAS_SEQ: flag, HAS_STATE: flag, HAS_DLAST: flag },
   },
   'conv-backward-weight': { choices: { W: [1, 2, 3, 4, 5], HAS_STATE: flag, HAS_SEQ: flag } },
-  'conv-step': { choices: { W: [1, 2, 3, 4, 5], SILU: flag, HAS_BIAS: flag } },
   'copy-rows': { choices: {} },
   'cross-entropy': { choices: { GRADIENT: flag } },
   elementwise: { choices: { OP: [0, 1, 2, 3, 4] } },
   embedding: { choices: {}, before: weights },
   'embedding-backward': { choices: {} },
-  'embedding-links': { choices: {} },
-  'embedding-tables': { choices: {} },
   fill: { choices: {} },
   gemm: { choices: { WIDE: flag, THREADS: [8, 16], A_ACROSS: flag, B_ACROSS: flag }, before: weights },
-  'linear-recurrence': {
-    choices: { PHASE: [0, 1, 2], REVERSE: flag, HAS_STATE: flag, CHUNKED: flag },
-  },
+  'linear-recurrence': { choices: { REVERSE: flag, HAS_STATE: flag } },
   'long-conv': { choices: { BACK: flag, HAS_SKIP: flag } },
   'long-conv-backward-kernel': { choices: {} },
   matvec: { choices: { ROWS: [1, 4], BATCH: [1, 2, 4] }, before: weights, sums: true },
-  'matvec-narrow': { choices: {}, before: weights },
   'mean-loss': { choices: { LOSS: flag } },
   norm: { choices: { WG: [64, 256], LAYER: flag, HAS_BIAS: flag, HAS_RESIDUAL: flag } },
   'norm-backward': { choices: { WG: [64, 256], LAYER: flag, HAS_RESIDUAL: flag, HAS_DRESIDUAL: flag } },
@@ -90,15 +86,11 @@ const VARIANTS: Partial<
   },
   'scan-gate': { choices: {} },
   'scan-pack': { choices: {} },
-  'scan-step': {
-    choices: { COMPLEX: flag, ZOH: flag, SOFTPLUS: flag, HAS_BIAS: flag, HAS_SKIP: flag, HAS_Z: flag },
-    before: ['scan-step-real', 'scan-step-complex'],
-  },
   'scan-sum-coefficients': { choices: {} },
   'scan-unpack': { choices: {} },
   'step-in': {
-    choices: { ROWS: [4], W: [2, 3, 4], NORM: [1, 192], BIAS: [1, 384] },
-    before: weights,
+    choices: { ROWS: [4], W: [2, 3, 4], BIAS: [1, 384] },
+    before: weights.map((name) => [name, name === 'weights-int8' ? 'norm-uniform' : 'norm-storage']),
     sums: true,
   },
   'step-scan': { choices: { BIAS: [1, 384], SKIP: [1, 384] }, before: weights },
@@ -119,7 +111,7 @@ function* variants(name: KernelName): Generator<{ constants: Constants; snippets
     if (constants['COMPLEX'] && Number(constants['Q'] ?? 1) > 2) continue;
     for (const first of front) {
       for (const snippet of before ?? [undefined])
-        yield { constants, snippets: snippet ? [...first, snippet] : first };
+        yield { constants, snippets: snippet ? [...first, snippet].flat() : first };
     }
   }
 }

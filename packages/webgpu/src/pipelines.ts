@@ -78,7 +78,7 @@ export class Pipelines {
     const pipeline = this.#device.createComputePipeline({
       label,
       layout: this.#device.createPipelineLayout({ bindGroupLayouts: [layout.gpu] }),
-      compute: { module: this.#device.createShaderModule({ label, code }) },
+      compute: { module: this.#device.createShaderModule({ code }) },
     });
     return { label, pipeline, layout };
   }
@@ -91,7 +91,7 @@ export class Pipelines {
       const entries = kinds.flatMap((kind, binding) =>
         kind ? [{ binding, visibility: 4 /* COMPUTE */, buffer: { type: types[kind] } }] : [],
       );
-      const gpu = this.#device.createBindGroupLayout({ label: key, entries });
+      const gpu = this.#device.createBindGroupLayout({ entries });
       layout = { id: this.#layouts.size, gpu, kinds };
       this.#layouts.set(key, layout);
     }

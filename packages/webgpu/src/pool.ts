@@ -38,6 +38,8 @@ export class Pool {
   #nextId = 0;
   /** Buffers made so far. */
   made = 0;
+  /** The call that is being served: what errors name. */
+  caller = 'tensor';
 
   readonly #device: GPUDevice;
   readonly #errors: DeviceErrors;
@@ -54,11 +56,11 @@ export class Pool {
   }
 
   /** Contents are undefined. */
-  lend(bytes: number, what: string): Loan {
+  lend(bytes: number): Loan {
     if (bytes > this.maxBytes) {
       throw new MambaError(
         'OUT_OF_MEMORY',
-        `${what} needs a buffer of ${bytes} bytes; this device binds at most ${this.maxBytes} at once. Use a smaller batch or shorter pieces`,
+        `${this.caller} needs a buffer of ${bytes} bytes; this device binds at most ${this.maxBytes} at once. Use a smaller batch or shorter pieces`,
         { details: { bytes, limit: this.maxBytes } },
       );
     }
@@ -68,7 +70,7 @@ export class Pool {
       this.#freeBytes -= loan.bytes;
       loan.holders = 1;
     } else {
-      loan = this.#make(size, what);
+      loan = this.#make(size);
     }
     this.#lentBytes += loan.bytes;
     return loan;
@@ -106,9 +108,10 @@ export class Pool {
     this.#freeBytes = 0;
   }
 
-  #make(size: number, what: string): Loan {
+  #make(size: number): Loan {
+    const { caller } = this;
     this.#device.pushErrorScope('out-of-memory');
-    const gpu = this.#device.createBuffer({ label: what, size, usage: USAGE });
+    const gpu = this.#device.createBuffer({ label: caller, size, usage: USAGE });
     const loan: Loan = {
       id: this.#nextId++,
       gpu,
@@ -122,7 +125,7 @@ export class Pool {
     void this.#errors.watch(this.#device.popErrorScope(), ({ message }) => {
       loan.failed = new MambaError(
         'OUT_OF_MEMORY',
-        `${what}: the device has no memory for ${size} more bytes (${this.#lentBytes} are in use): ${message}. Dispose tensors, or use a smaller batch. What was computed since the last read is lost`,
+        `${caller}: the device has no memory for ${size} more bytes (${this.#lentBytes} are in use): ${message}. Dispose tensors, or use a smaller batch. What was computed since the last read is lost`,
         { details: { bytes: size, inUse: this.#lentBytes, limit: this.maxBytes } },
       );
       return loan.failed;

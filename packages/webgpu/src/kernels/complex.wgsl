@@ -1,7 +1,7 @@
 // use: numerics
 // Four complex numbers a time; with COMPLEX false the imaginary parts are the constant zero and cost nothing.
 const COMPLEX: bool = false;
-const ZERO: vec4f = vec4f(0.0);
+const ZERO: vec4f = vec4f();
 struct C4 { re: vec4f, im: vec4f }
 
 fn add(x: C4, y: C4) -> C4 {

@@ -39,7 +39,7 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(num_workgroups) n: vec3u, @bui
   let tile = thread / p.channels % p.tiles;
   let b = thread / p.channels / p.tiles;
   if (b >= p.batch) { return; }
-  var sum = vec4f(0.0);
+  var sum = vec4f();
   if (HAS_BIAS) { sum = vec4f(bias[d]); }
   let t = tile * 4u;
   let t1 = min(t + 1u, p.length - 1u);

@@ -17,7 +17,7 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(num_workgroups) n: vec3u, @bui
   let row = ids[token] - p.first; // an id below `first` wraps to a large number
   let outside = row >= p.count;
   if (outside && (p.last == 0u || ids[token] < p.first)) { return; }
-  var value = vec4f(0.0);
+  var value = vec4f();
   if (!outside) { value = weight4(row, p.pitch, quad, p.channels); }
   for (var j = 0u; j < 4u; j++) {
     if (4u * quad + j < p.channels) { y[token * p.channels + 4u * quad + j] = value[j]; }

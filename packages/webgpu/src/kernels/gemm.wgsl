@@ -21,12 +21,12 @@ var<workgroup> stripA: array<vec4f, STEP * QUADS>;
 var<workgroup> stripB: array<vec4f, STEP * QUADS>;
 
 fn a4(row: u32, quad: u32, rows: u32, columns: u32) -> vec4f {
-  if (row >= rows || 4u * quad >= columns) { return vec4f(0.0); }
+  if (row >= rows || 4u * quad >= columns) { return vec4f(); }
   return a[(p.aOffset + row * p.aStride) / 4u + quad];
 }
 
 fn b4(row: u32, quad: u32, rows: u32, columns: u32) -> vec4f {
-  if (row >= rows) { return vec4f(0.0); }
+  if (row >= rows) { return vec4f(); }
   return weight4(row, p.bPitch, quad, columns);
 }
 

@@ -28,7 +28,7 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(num_workgroups) count: vec3u, 
   // The inputs under the four tokens; each tap moves them by one.
   let first = i32(t);
   var window = vec4f(input(b, first, d), input(b, first + 1, d), input(b, first + 2, d), input(b, first + 3, d));
-  var sum = vec4f(0.0);
+  var sum = vec4f();
   if (HAS_SKIP) { sum = skip[d] * window; }
   let reach = select(t + 4u, p.length - t, BACK);
   for (var j = 0u; j < min(p.taps, reach); j++) {

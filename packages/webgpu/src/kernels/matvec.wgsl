@@ -14,7 +14,7 @@ struct Params {
 @group(0) @binding(5) var<uniform> p: Params;
 
 fn x4(row: u32, quad: u32) -> vec4f {
-  if (4u * quad >= p.inputs) { return vec4f(0.0); }
+  if (4u * quad >= p.inputs) { return vec4f(); }
   return x[(p.xOffset + min(row, p.batch - 1u) * p.xStride) / 4u + quad];
 }
 

@@ -3,7 +3,7 @@
 // A workgroup is a row; each thread has a stretch of neighbouring ids, so that sums over threads are in the order of ids. One
 // pass finds the largest logit and the sum of exponentials. To draw: top-k and top-p are one search, for the largest key (a
 // logit's bits, in the order of the numbers) such that the logits from there on are k, or hold p of the weight, two bits a pass;
-// before it, what can matter is brought into workgroup memory where that is at most LIST elements, so that passes are short.
+// as soon as at most LIST elements are left they are brought into workgroup memory, so that the passes that follow are short.
 // Then a prefix sum over the threads, and the thread whose stretch holds the number drawn walks it.
 // 13 KiB of workgroup memory; sums in a fixed order.
 const WG: u32 = 256u;
@@ -33,6 +33,7 @@ struct Source { start: u32, listed: bool, count: u32, stretch: u32 }
 // The elements with larger keys, and those with this key up to this id.
 struct Kept { key: u32, id: u32 }
 struct Held { weight: vec4f, count: vec4f }
+struct Cut { source: Source, kept: Kept }
 
 fn logitAt(s: Source, j: u32) -> f32 {
   if (s.listed) { return listLogits[j]; }
@@ -86,54 +87,32 @@ fn upTo(value: f32, i: u32) -> f32 {
 }
 
 // What the kept elements with keys from each of four bounds on hold.
-fn heldFrom(s: Source, kept: Kept, bounds: vec4<u32>, peak: f32, i: u32, lane: Lane) -> Held {
-  var weight = vec4f(0.0);
-  var count = vec4f(0.0);
+fn heldFrom(s: Source, kept: Kept, bounds: vec4u, peak: f32, i: u32, lane: Lane) -> Held {
+  var weight = vec4f();
+  var count = vec4f();
   for (var j = i * s.stretch; j < endOf(s, i); j++) {
     let logit = logitAt(s, j);
     let key = keyOf(logit);
     if (!isKept(kept, key, idAt(s, j))) { continue; }
-    let counts = select(vec4f(0.0), vec4f(1.0), vec4<u32>(key) >= bounds);
+    let counts = select(vec4f(), vec4f(1.0), vec4u(key) >= bounds);
     count += counts;
     weight += counts * weightOf(logit, peak);
   }
   return Held(all4(weight, i, lane), all4(count, i, lane));
 }
 
-// What counts towards the goal: how many (top-k), or their weight.
-fn measure(held: Held, counting: bool) -> vec4f {
-  if (counting) { return held.count; }
-  return held.weight;
-}
-
-// The list, if what it takes to reach the goal fits: elements from a bound on, found by trying three at a time.
-fn listed(s: Source, goal: f32, counting: bool, peak: f32, i: u32, lane: Lane) -> Source {
-  let everything = Kept(0u, p.vocabulary);
-  if (s.count <= LIST) { return s; }
-  var low = LOWEST;
-  var high = peak;
-  var count = s.count;
-  for (var round = 0u; round < 5u; round++) {
-    // The first guess suits a trained model; then what is between the bounds is cut in four.
-    var tries = high - (high - low) * vec3f(0.25, 0.5, 0.75);
-    if (low == LOWEST) { tries = high - vec3f(2.0, 6.0, 14.0); }
-    let bounds = vec4<u32>(keyOf(tries.x), keyOf(tries.y), keyOf(tries.z), 0u);
-    let held = heldFrom(s, everything, bounds, peak, i, lane);
-    let reached = measure(held, counting) >= vec4f(goal);
-    if (reached.x) { low = tries.x; count = u32(held.count.x); }
-    else if (reached.y) { high = tries.x; low = tries.y; count = u32(held.count.y); }
-    else if (reached.z) { high = tries.y; low = tries.z; count = u32(held.count.z); }
-    else { high = tries.z; }
-    if (count <= LIST) { break; }
-  }
-  if (count > LIST) { return s; }
-  let bound = keyOf(low);
+// The kept elements with keys from `key` on, `count` of them, in workgroup memory.
+fn gathered(s: Source, kept: Kept, key: u32, count: u32, i: u32) -> Source {
   var own = 0u;
-  for (var j = i * s.stretch; j < endOf(s, i); j++) { own += u32(keyOf(logitAt(s, j)) >= bound); }
+  for (var j = i * s.stretch; j < endOf(s, i); j++) {
+    let k = keyOf(logitAt(s, j));
+    own += u32(k >= key && isKept(kept, k, j));
+  }
   var at = u32(upTo(f32(own), i)) - own;
   for (var j = i * s.stretch; j < endOf(s, i); j++) {
     let logit = logitAt(s, j);
-    if (keyOf(logit) >= bound) {
+    let k = keyOf(logit);
+    if (k >= key && isKept(kept, k, j)) {
       listLogits[at] = logit;
       listIds[at] = j;
       at++;
@@ -143,45 +122,52 @@ fn listed(s: Source, goal: f32, counting: bool, peak: f32, i: u32, lane: Lane) -
   return Source(s.start, true, count, (count + WG - 1u) / WG);
 }
 
-// The fewest of the kept elements, the largest first and the lower id of equals, that reach the goal.
-fn cut(s: Source, kept: Kept, goal: f32, counting: bool, peak: f32, i: u32, lane: Lane) -> Kept {
+// The fewest of the kept elements, the largest first and the lower id of equals, that reach the goal: a number (COUNTING) or a
+// weight.
+fn cut(given: Source, kept: Kept, goal: f32, counting: bool, peak: f32, i: u32, lane: Lane) -> Cut {
+  var s = given;
   var key = 0u;
-  var held: Held;
-  // The last round looks at the key itself. (One place that calls is one copy of the code.)
+  var above = 0.0;
+  var equals = 0.0;
+  // The last round looks at the key itself.
   for (var round = 0u; round < 17u; round++) {
-    let last = round == 16u;
-    let step = select(1u << (30u - 2u * min(round, 15u)), 1u, last);
-    let bounds = vec4<u32>(key + step, key + 2u * step, key + 3u * step, key);
-    held = heldFrom(s, kept, bounds, peak, i, lane);
-    if (last) { break; }
-    let reached = measure(held, counting) >= vec4f(goal);
-    if (reached.z) { key += 3u * step; } else if (reached.y) { key += 2u * step; } else if (reached.x) { key += step; }
+    let step = 1u << (30u - min(2u * round, 30u));
+    let held = heldFrom(s, kept, vec4u(key + step, key + 2u * step, key + 3u * step, key), peak, i, lane);
+    let amount = select(held.weight, held.count, counting);
+    if (round == 16u) {
+      above = amount.x;
+      equals = held.count.w - held.count.x;
+      break;
+    }
+    var times = 0u;
+    if (amount.z >= goal) { times = 3u; } else if (amount.y >= goal) { times = 2u; } else if (amount.x >= goal) { times = 1u; }
+    key += times * step;
+    let count = u32(held.count[(times + 3u) % 4u]);
+    if (!s.listed && count <= LIST) { s = gathered(s, kept, key, count, i); }
   }
   // Of those with this very key, as many as it still takes.
-  let equals = held.count.w - held.count.x;
-  let above = measure(held, counting).x;
   let each = select(weightOf(logitOf(key), peak), 1.0, counting);
   let wanted = clamp(ceil((goal - above) / each), 1.0, max(equals, 1.0));
-  if (wanted >= equals) { return Kept(key, select(p.vocabulary, kept.id, key == kept.key)); }
+  if (wanted >= equals) { return Cut(s, Kept(key, select(p.vocabulary, kept.id, key == kept.key))); }
   var own = 0.0;
   for (var j = i * s.stretch; j < endOf(s, i); j++) {
     own += f32(keyOf(logitAt(s, j)) == key && isKept(kept, key, idAt(s, j)));
   }
   let through = upTo(own, i);
   var rank = through - own;
-  if (i == 0u) { atomicStore(&found, 0u); }
-  workgroupBarrier();
-  if (rank < wanted && wanted <= through) {
-    for (var j = i * s.stretch; j < endOf(s, i); j++) {
-      if (keyOf(logitAt(s, j)) != key || !isKept(kept, key, idAt(s, j))) { continue; }
-      rank += 1.0;
-      if (rank == wanted) { atomicStore(&found, idAt(s, j)); }
-    }
+  for (var j = i * s.stretch; j < endOf(s, i); j++) {
+    if (keyOf(logitAt(s, j)) != key || !isKept(kept, key, idAt(s, j))) { continue; }
+    rank += 1.0;
+    if (rank == wanted) { shared4.x = bitcast<f32>(idAt(s, j)); }
   }
-  workgroupBarrier();
-  let id = atomicLoad(&found);
-  if (i == 0u) { shared4.x = bitcast<f32>(id); }
-  return Kept(key, bitcast<u32>(workgroupUniformLoad(&shared4).x));
+  return Cut(s, Kept(key, bitcast<u32>(workgroupUniformLoad(&shared4).x)));
+}
+
+// The weight of an element that may be drawn, zero of others.
+fn drawable(s: Source, kept: Kept, j: u32, peak: f32) -> f32 {
+  let logit = logitAt(s, j);
+  let weight = weightOf(logit, peak);
+  return select(0.0, weight, weight >= p.minP && isKept(kept, keyOf(logit), idAt(s, j)));
 }
 
 fn work(w: vec3u, n: vec3u, i: u32, lane: Lane) {
@@ -232,22 +218,21 @@ fn work(w: vec3u, n: vec3u, i: u32, lane: Lane) {
   if (FILTER) {
     for (var filter_ = 0u; filter_ < 2u; filter_++) {
       let counting = filter_ == 0u;
-      var goal = f32(p.topK);
-      if (!counting) { goal = p.topP * heldFrom(s, kept, vec4<u32>(0u), best.x, i, lane).weight.x; }
       if (select(p.topP == 1.0, p.topK == 0u, counting)) { continue; }
-      if (!s.listed) { s = listed(s, goal, counting, best.x, i, lane); }
-      kept = cut(s, kept, goal, counting, best.x, i, lane);
+      var goal = f32(p.topK);
+      if (!counting) { goal = p.topP * heldFrom(s, kept, vec4u(0u), best.x, i, lane).weight.x; }
+      let found_ = cut(s, kept, goal, counting, best.x, i, lane);
+      s = found_.source;
+      kept = found_.kept;
     }
   }
 
   var own = 0.0;
   var final_ = 0u;
   for (var j = i * s.stretch; j < endOf(s, i); j++) {
-    let logit = logitAt(s, j);
-    let weight = weightOf(logit, best.x);
-    if (weight < p.minP || weight == 0.0 || !isKept(kept, keyOf(logit), idAt(s, j))) { continue; }
+    let weight = drawable(s, kept, j, best.x);
     own += weight;
-    final_ = idAt(s, j);
+    if (weight > 0.0) { final_ = idAt(s, j); }
   }
   let through = upTo(own, i);
   scratch[i] = through;
@@ -261,13 +246,10 @@ fn work(w: vec3u, n: vec3u, i: u32, lane: Lane) {
   if (i > 0u) { running = scratch[i - 1u]; }
   if (own > 0.0) { atomicMax(&last, final_); }
   if (own > 0.0 && running <= target_ && target_ < through) {
-    for (var j = i * s.stretch; j < endOf(s, i); j++) {
-      let logit = logitAt(s, j);
-      let weight = weightOf(logit, best.x);
-      if (weight < p.minP || weight == 0.0 || !isKept(kept, keyOf(logit), idAt(s, j))) { continue; }
+    for (var j = i * s.stretch; running <= target_ && j < endOf(s, i); j++) {
+      let weight = drawable(s, kept, j, best.x);
       running += weight;
-      final_ = idAt(s, j);
-      if (running > target_) { break; }
+      if (weight > 0.0) { final_ = idAt(s, j); }
     }
     atomicMin(&found, final_);
   }

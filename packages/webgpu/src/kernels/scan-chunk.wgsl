@@ -37,11 +37,11 @@ fn A4(d: u32, n: u32, part: u32) -> vec4f {
   return v;
 }
 
-fn x4At(at: vec4<u32>) -> vec4f {
+fn x4At(at: vec4u) -> vec4f {
   return vec4f(x[at.x], x[at.y], x[at.z], x[at.w]);
 }
 
-fn delta4At(at: vec4<u32>) -> vec4f {
+fn delta4At(at: vec4u) -> vec4f {
   return vec4f(delta[at.x], delta[at.y], delta[at.z], delta[at.w]);
 }
 
@@ -56,7 +56,7 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) i: u32
   let tiles = (end - start + TILE - 1u) / TILE;
   let packs = !REVERSE && w.y == 0u && w.z == 0u && place.live;
   let last = b * p.length + end - 1u;
-  let offsets = vec4<u32>(0u, 1u, 2u, 3u);
+  let offsets = vec4u(0u, 1u, 2u, 3u);
   let offset = select(p.bOffset, p.cOffset, REVERSE);
   let im = select(p.bIm, p.cIm, REVERSE);
   let shared_ = offset + select(
@@ -103,7 +103,7 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) i: u32
     }
     // Four tokens, from the first or (REVERSE) the last of the chunk on.
     let from_ = start + select(0u, (end - start - 1u) / 4u * 4u, REVERSE);
-    var rows = min(vec4<u32>(b * p.length + from_) + offsets, vec4<u32>(last));
+    var rows = min(vec4u(b * p.length + from_) + offsets, vec4u(last));
     var xNext = x4At(rows * D + d);
     var deltaNext = delta4At(rows * D + d);
     for (var step = 0u; step < tiles; step++) {
@@ -121,12 +121,12 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) i: u32
         let t4 = t0 + select(s, TILE - 4u - s, REVERSE);
         if (t4 >= end) { continue; }
         // Behind the end no time passes and nothing comes in: the state stays.
-        let inside = vec4<u32>(t4) + offsets < vec4<u32>(end);
+        let inside = vec4u(t4) + offsets < vec4u(end);
         let x4 = select(ZERO, xNext, inside);
         let dt4 = select(ZERO, timeStep(deltaNext + dBias), inside);
         let dtx4 = dt4 * x4;
         let next = select(t4 + 4u, max(t4, start + 4u) - 4u, REVERSE);
-        rows = min(vec4<u32>(b * p.length + next) + offsets, vec4<u32>(last));
+        rows = min(vec4u(b * p.length + next) + offsets, vec4u(last));
         xNext = x4At(rows * D + d);
         deltaNext = delta4At(rows * D + d);
         for (var j = 0u; j < 4u; j++) {

@@ -9,15 +9,15 @@ const PACKED: bool = false; // there are sequence indices
 @group(0) @binding(6) var<storage, read> seq: array<i32>;
 @group(0) @binding(7) var<storage, read_write> y: array<f32>;
 
-fn u4At(at: vec4<u32>) -> vec4f {
+fn u4At(at: vec4u) -> vec4f {
   return vec4f(u[at.x], u[at.y], u[at.z], u[at.w]);
 }
 
-fn delta4At(at: vec4<u32>) -> vec4f {
+fn delta4At(at: vec4u) -> vec4f {
   return vec4f(delta[at.x], delta[at.y], delta[at.z], delta[at.w]);
 }
 
-fn z4At(at: vec4<u32>) -> vec4f {
+fn z4At(at: vec4u) -> vec4f {
   return vec4f(z[at.x], z[at.y], z[at.z], z[at.w]);
 }
 
@@ -53,8 +53,8 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) i: u32
       }
     }
     let gates = has(GATE) && k + 1u == p.blocks;
-    let offsets = vec4<u32>(0u, 1u, 2u, 3u);
-    var rows = min(vec4<u32>(b * p.length + start) + offsets, vec4<u32>(final_));
+    let offsets = vec4u(0u, 1u, 2u, 3u);
+    var rows = min(vec4u(b * p.length + start) + offsets, vec4u(final_));
     var uNext = u4At(rows * D + d);
     var deltaNext = delta4At(rows * D + d);
     var zNext = ZERO;
@@ -70,9 +70,9 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) i: u32
         let u4 = uNext;
         let z4 = zNext;
         // Behind the end no time passes: the state stays, and nothing below has to ask.
-        let dt4 = select(ZERO, timeStep(deltaNext + dBias), vec4<u32>(t4) + offsets < vec4<u32>(end));
+        let dt4 = select(ZERO, timeStep(deltaNext + dBias), vec4u(t4) + offsets < vec4u(end));
         let dtu4 = dt4 * u4;
-        rows = min(vec4<u32>(b * p.length + t4 + 4u) + offsets, vec4<u32>(final_));
+        rows = min(vec4u(b * p.length + t4 + 4u) + offsets, vec4u(final_));
         uNext = u4At(rows * D + d);
         deltaNext = delta4At(rows * D + d);
         if (gates) { zNext = z4At(rows * p.zStride + p.zOffset + d); }

@@ -13,7 +13,7 @@ const LANES: u32 = 4u * Q * PARTS; // of a block
 const IMS: u32 = select(1u, Q, COMPLEX); // length of arrays of imaginary parts
 // Where A is real and needed for nothing but decays it is held times log2 e: exp2 is one instruction, exp is two.
 const BASE2: bool = !COMPLEX && !ZOH;
-const HELD: f32 = select(1.0, 1.4426950408889634, BASE2);
+const HELD: f32 = select(1.0, 1.44269504, BASE2);
 const RESET: f32 = 3.0e38; // in the place of the sum of dt: a sequence ends in this chunk, nothing passes
 const NONE: u32 = 0xffffffffu; // no imaginary part
 const BIAS: u32 = 1u;

@@ -4,11 +4,11 @@
 // that adds it up has in its hand.
 // A workgroup is ROWS outputs of one batch row; its threads stride over the inputs, eight at a time. Each workgroup norms the
 // row for itself: it reads the row anyway. `weights-*.wgsl` in front says how in_proj lies, `sum-*.wgsl` adds up the threads'
-// sums. The [D] vectors are uniform buffers.
+// sums. The norm's weight is a storage buffer where there are bindings enough (norm-storage.wgsl in front), and a uniform one beside
+// the scales of int8 (norm-uniform.wgsl); the bias is one: a workgroup reads a few neighbours of it.
 const WG: u32 = 64u;
 const ROWS: u32 = 4u;
 const W: u32 = 4u; // width of the convolution
-const NORM: u32 = 1u; // quads of inputs
 const BIAS: u32 = 1u; // quads of channels, or 1 without a bias
 struct Params { outputs: u32, inputs: u32, pitch: u32, channels: u32, eps: f32, hasResidual: u32, hasBias: u32 }
 @group(0) @binding(2) var<storage, read> x: array<vec4f>;
@@ -17,12 +17,11 @@ struct Params { outputs: u32, inputs: u32, pitch: u32, channels: u32, eps: f32, 
 @group(0) @binding(5) var<storage, read_write> state: array<f32>; // [B, W - 1, D]
 @group(0) @binding(6) var<storage, read_write> uz: array<f32>;    // [B, 2 D]: u after the convolution, z
 @group(0) @binding(7) var<storage, read_write> both: array<vec4f>;
-@group(0) @binding(8) var<uniform> norm: array<vec4f, NORM>;
 @group(0) @binding(9) var<uniform> bias: array<vec4f, BIAS>;
 @group(0) @binding(10) var<uniform> p: Params;
 
 fn input(b: u32, quad: u32) -> vec4f {
-  if (4u * quad >= p.inputs) { return vec4f(0.0); }
+  if (4u * quad >= p.inputs) { return vec4f(); }
   let at = b * p.inputs / 4u + quad;
   if (p.hasResidual > 0u) { return x[at] + residual[at]; }
   return x[at];
@@ -31,7 +30,7 @@ fn input(b: u32, quad: u32) -> vec4f {
 fn work(w: vec3u, n: vec3u, i: u32, lane: Lane) {
   let b = w.y;
   let quads = p.inputs / 4u;
-  var squares = vec4f(0.0);
+  var squares = vec4f();
   for (var quad = i; quad < quads; quad += WG) {
     let r = input(b, quad);
     squares += r * r;
@@ -40,10 +39,11 @@ fn work(w: vec3u, n: vec3u, i: u32, lane: Lane) {
   let scale = inverseSqrt(dot(total(squares, i, lane), vec4f(1.0)) / f32(p.inputs) + p.eps);
 
   let first = w.x * ROWS;
-  var sums = vec4f(0.0); // one an output: ROWS is at most 4
+  var sums = vec4f(); // one an output: ROWS is at most 4
   for (var unit = i; unit < (p.inputs + 7u) / 8u; unit += WG) {
-    let a = input(b, 2u * unit) * norm[min(2u * unit, NORM - 1u)];
-    let c = input(b, 2u * unit + 1u) * norm[min(2u * unit + 1u, NORM - 1u)];
+    // Behind the end the input is zero, and WGSL reads some other place of `norm`.
+    let a = input(b, 2u * unit) * norm[2u * unit];
+    let c = input(b, 2u * unit + 1u) * norm[2u * unit + 1u];
     for (var r = 0u; r < ROWS; r++) {
       let weights = weight8(min(first + r, p.outputs - 1u), p.pitch, unit, p.inputs);
       sums[r] += dot(a, weights[0]) + dot(c, weights[1]);

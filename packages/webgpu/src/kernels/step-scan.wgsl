@@ -17,7 +17,7 @@ var<workgroup> partial: array<f32, 64>;
 
 // Four neighbours; zeros from `end` on.
 fn projected4(at: u32, end: u32) -> vec4f {
-  var v = vec4f(0.0);
+  var v = vec4f();
   for (var j = 0u; j < 4u; j++) {
     if (at + j < end) { v[j] = projected[at + j]; }
   }

@@ -1,12 +1,12 @@
 // Eight and four neighbours of a row of a weight, halves in pairs. Rows are padded with zeros to 16 bytes.
-@group(0) @binding(0) var<storage, read> weight: array<vec4<u32>>;
+@group(0) @binding(0) var<storage, read> weight: array<vec4u>;
 
-fn widen4(w: vec2<u32>) -> vec4f {
+fn widen4(w: vec2u) -> vec4f {
   return vec4f(unpack2x16float(w.x), unpack2x16float(w.y));
 }
 
 fn weight4(row: u32, pitch: u32, quad: u32, columns: u32) -> vec4f {
-  if (quad * 4u >= columns) { return vec4f(0.0); }
+  if (quad * 4u >= columns) { return vec4f(); }
   let w = weight[row * (pitch / 4u) + quad / 2u];
   return widen4(select(w.xy, w.zw, (quad & 1u) == 1u));
 }

@@ -3,7 +3,7 @@
 @group(0) @binding(0) var<storage, read> weight: array<vec4f>;
 
 fn weight4(row: u32, pitch: u32, quad: u32, columns: u32) -> vec4f {
-  if (quad * 4u >= columns) { return vec4f(0.0); }
+  if (quad * 4u >= columns) { return vec4f(); }
   return weight[row * (pitch / 4u) + quad];
 }
 

@@ -1,9 +1,9 @@
 // Eight and four neighbours of a row of a weight, bytes with one f32 scale for each 32. Rows are padded with zeros to 16 bytes.
-@group(0) @binding(0) var<storage, read> weight: array<vec2<u32>>;
+@group(0) @binding(0) var<storage, read> weight: array<vec2u>;
 @group(0) @binding(1) var<storage, read> scales: array<f32>;
 
 fn widen4(w: u32) -> vec4f {
-  return vec4f(vec4<i32>(vec4<u32>(w << 24u, w << 16u, w << 8u, w)) >> vec4<u32>(24u));
+  return vec4f(vec4i(vec4u(w << 24u, w << 16u, w << 8u, w)) >> vec4u(24u));
 }
 
 fn scale(row: u32, column: u32, columns: u32) -> f32 {
@@ -11,7 +11,7 @@ fn scale(row: u32, column: u32, columns: u32) -> f32 {
 }
 
 fn weight4(row: u32, pitch: u32, quad: u32, columns: u32) -> vec4f {
-  if (quad * 4u >= columns) { return vec4f(0.0); }
+  if (quad * 4u >= columns) { return vec4f(); }
   let w = weight[row * (pitch / 2u) + quad / 2u];
   return scale(row, 4u * quad, columns) * widen4(select(w.x, w.y, (quad & 1u) == 1u));
 }

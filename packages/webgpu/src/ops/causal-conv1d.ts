@@ -16,8 +16,8 @@ import { rowsOf } from './rows.js';
 export function causalConv1d(gpu: Gpu, inputs: CausalConv1dInputs): CausalConv1dOutputs {
   const dims = checkCausalConv1d(inputs);
   const { batch, length, channels, width } = dims;
-  const y = gpu.make([batch, length, channels], 'f32', 'convolution');
-  const lastState = gpu.make([batch, width - 1, channels], 'f32', 'state of the convolution');
+  const y = gpu.make([batch, length, channels]);
+  const lastState = gpu.make([batch, width - 1, channels]);
   convolve(gpu, inputs, dims, { y: y.loan, last: lastState.loan });
   return { y, lastState };
 }
@@ -34,13 +34,13 @@ export function causalConv1dBackward(
   const seq = gpu.flat(seqIdx);
   let slope = dy;
   if (activation) {
-    slope = gpu.make([batch, length, channels], 'f32', 'gradient before the activation').loan;
+    slope = gpu.make([batch, length, channels]).loan;
     convolve(gpu, inputs, dims, { y: slope, dy });
   }
 
-  const dx = gpu.make([batch, length, channels], 'f32', 'gradient of x');
+  const dx = gpu.make([batch, length, channels]);
   const state = [batch, width - 1, channels];
-  const dInitialState = initialState && gpu.make(state, 'f32', 'gradient of the state');
+  const dInitialState = initialState && gpu.make(state);
   gpu.engine.run('conv-backward-input', {
     constants: {
       W: width,
@@ -57,7 +57,7 @@ export function causalConv1dBackward(
   const block = Math.max(32, Math.ceil((batch * length) / 128));
   const blocksARow = Math.ceil(length / block);
   const columns = channels * (width + 1);
-  const sums = gpu.make([batch * blocksARow, columns], 'f32', 'gradient of the weight, block by block').loan;
+  const sums = gpu.make([batch * blocksARow, columns]).loan;
   gpu.engine.run('conv-backward-weight', {
     constants: { W: width, HAS_STATE: initialState !== undefined, HAS_SEQ: seqIdx !== undefined },
     bind: [slope, gpu.flat(inputs.x), gpu.flat(initialState), seq, sums],
@@ -65,27 +65,24 @@ export function causalConv1dBackward(
     groups: [Math.ceil(channels / 64), batch * blocksARow],
   });
   const total = columnSum(gpu, sums, batch * blocksARow, columns);
-  const dweight = gpu.make([channels, width], 'f32', 'gradient of the weight');
+  const dweight = gpu.make([channels, width]);
   const from = (column: number) => [column, width + 1] as const;
   gpu.move(total, dweight.loan, { rows: channels, columns: width, from: from(0), to: [0, width] });
   const out = { dx, dweight, ...(dInitialState ? { dInitialState } : {}) };
   if (!bias) return out;
-  const dbias = gpu.make([channels], 'f32', 'gradient of the bias');
+  const dbias = gpu.make([channels]);
   gpu.move(total, dbias.loan, { rows: channels, columns: 1, from: from(width), to: [0, 1] });
   return { ...out, dbias };
 }
 
+/** A sequence of one token, whose last state then goes where the state is. Plain Mamba does not come here: see mamba-step.ts. */
 export function causalConv1dStep(gpu: Gpu, inputs: CausalConv1dStepInputs): Tensor {
-  const { batch, channels, width } = checkCausalConv1dStep(inputs);
+  const dims = checkCausalConv1dStep(inputs);
   const state = gpu.own(inputs.state);
-  const x = rowsOf(gpu, inputs.x);
-  const y = gpu.make([batch, channels], 'f32', 'convolution of a token');
-  gpu.engine.run('conv-step', {
-    constants: { W: width, SILU: inputs.activation === 'silu', HAS_BIAS: inputs.bias !== undefined },
-    bind: [x.loan, gpu.flat(inputs.weight), gpu.flat(inputs.bias), state.loan, y.loan],
-    params: [batch, channels, x.offset, x.stride],
-    groups: [Math.ceil(channels / 64), batch],
-  });
+  const y = gpu.make([dims.batch, dims.channels]);
+  const last = gpu.make(state.shape);
+  convolve(gpu, { ...inputs, initialState: state }, dims, { y: y.loan, last: last.loan });
+  gpu.copyRows(last, state);
   return y;
 }
 

@@ -43,7 +43,7 @@ export function fill(
   inputs: { shape: readonly number[]; value: number; dtype?: 'f32' | 'f64' | 'i32' | undefined },
 ): Tensor {
   const { dtype, size } = checkFill(inputs);
-  const tensor = gpu.make(inputs.shape, dtype, 'fill');
+  const tensor = gpu.make(inputs.shape, dtype);
   const bits = dtype === 'i32' ? inputs.value >>> 0 : float(inputs.value);
   for (const { loan, rows } of tensor.parts) {
     gpu.fill(loan, tensor.parts.length > 1 ? rows * tensor.stride : size, bits);
@@ -54,7 +54,7 @@ export function fill(
 /** A copy of the same bits, of any type. */
 export function copy(gpu: Gpu, { x }: { x: Tensor }): Tensor {
   const from = gpu.get(x);
-  const to = gpu.make(x.shape, x.dtype, 'copy');
+  const to = gpu.make(x.shape, x.dtype);
   if (from.parts.length === 1 && from.dtype !== 'int8' && !isPacked(x)) {
     gpu.copyRows(from, to);
     return to;
@@ -73,7 +73,7 @@ const isPacked = ({ dtype }: Tensor) => dtype === 'f16' || dtype === 'bf16';
 
 /** y = f(a, b), part by part: tensors of one shape are cut alike. */
 export function map(gpu: Gpu, op: keyof typeof OPS, a: Tensor, b?: Tensor, scale = 1): Tensor {
-  const y = gpu.make(a.shape, 'f32', op);
+  const y = gpu.make(a.shape);
   const cut = y.parts.length > 1;
   y.parts.forEach(({ loan, rows }, i) => {
     const quads = Math.ceil((rows * (y.shape.at(-1) ?? 1)) / 4);

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { noGpu, webgpu } from '../../test/backends.js';
 
 describe.skipIf(noGpu)('the gradient of an embedding', () => {
-  // One id is most of the tokens, as noise or spaces are; a table that is too large for one a chunk goes along links.
+  // One id is most of the tokens, as noise or spaces are; a table that is too large for one a chunk is summed as a whole.
   for (const [what, vocab, channels, tokens] of [
     ['a small table, many tokens', 5, 70, 3001],
     ['a table as large as one for words', 90_000, 96, 130],

@@ -4,11 +4,10 @@ import { layoutOf } from '../layout.js';
 import { columnSum } from './reductions.js';
 import { weightSnippet } from './weights.js';
 
-/** Floats of all chunks' tables together, 32 MB: a vocabulary of bytes is summed in tables, one of words along links. */
+/** Floats of all chunks' tables together, 32 MB. */
 const TABLES = 2 ** 23;
 /** Tokens a chunk of them: each is one thread's turn, and each table one more to add up. */
 const SHORTEST_CHUNK = 32;
-const LONGEST_CHUNK = 1024;
 /** What one dimension of a dispatch may count. */
 const MOST_CHUNKS = 65535;
 
@@ -17,7 +16,7 @@ export function embedding(gpu: Gpu, inputs: EmbeddingInputs): Tensor {
   const { rows: tokens, channels, vocab, shape } = checkEmbedding(inputs);
   const weight = gpu.get(inputs.weight);
   const { pitch } = layoutOf(weight.shape, weight.dtype);
-  const y = gpu.make(shape, 'f32', 'embedding');
+  const y = gpu.make(shape);
   for (const { loan, scales, row, rows } of weight.parts) {
     gpu.engine.run('embedding', {
       snippets: [weightSnippet(weight.dtype, pitch)],
@@ -35,36 +34,19 @@ export function embeddingBackward(
   grads: { dy: Tensor },
 ): { dweight: Tensor } {
   const { rows: tokens, channels, vocab } = checkEmbeddingBackward(inputs, grads);
-  const ids = gpu.flat(inputs.ids);
-  const tables = Math.floor(TABLES / (vocab * channels));
-  const chunk = Math.max(SHORTEST_CHUNK, Math.ceil(tokens / Math.min(tables, MOST_CHUNKS)));
-  if (tables > 0 && chunk <= LONGEST_CHUNK) {
-    const chunks = Math.ceil(tokens / chunk);
-    const sums = gpu.make([chunks, vocab, channels], 'f32', 'gradients of the embedding by chunk').loan;
-    const dy = gpu.flat(grads.dy);
-    gpu.engine.run('embedding-tables', {
-      bind: [ids, dy, sums],
-      params: [tokens, channels, vocab, chunk],
+  const tables = Math.min(Math.floor(TABLES / (vocab * channels)), MOST_CHUNKS);
+  const chunk = tables > 1 ? Math.max(SHORTEST_CHUNK, Math.ceil(tokens / tables)) : tokens;
+  const chunks = Math.ceil(tokens / chunk);
+  const sums = gpu.zeros(chunks > 1 ? [chunks, vocab, channels] : [vocab, channels]);
+  for (const { loan, row, rows } of sums.parts) {
+    gpu.engine.run('embedding-backward', {
+      bind: [gpu.flat(inputs.ids), gpu.flat(grads.dy), loan],
+      params: [tokens, channels, chunks > 1 ? 0 : row, chunks > 1 ? vocab : rows, chunk],
       groups: [Math.ceil(channels / 64), chunks],
     });
-    const dweight = gpu.make([vocab, channels], 'f32', 'gradient of the embedding');
-    columnSum(gpu, sums, chunks, vocab * channels, dweight.loan);
-    return { dweight };
   }
-  const links = gpu.make([2, tokens], 'i32', 'token links').loan;
-  gpu.engine.run('embedding-links', {
-    bind: [ids, links],
-    params: [tokens],
-    groups: fold(Math.ceil(tokens / 64)),
-  });
-  const dweight = gpu.zeros([vocab, channels], 'f32', 'gradient of the embedding');
-  const dy = gpu.flat(grads.dy);
-  for (const { loan, row, rows } of dweight.parts) {
-    gpu.engine.run('embedding-backward', {
-      bind: [ids, links, dy, loan],
-      params: [tokens, channels, row, rows],
-      groups: fold(Math.ceil((tokens * channels) / 64)),
-    });
-  }
+  if (chunks === 1) return { dweight: sums };
+  const dweight = gpu.make([vocab, channels]);
+  columnSum(gpu, sums.loan, chunks, vocab * channels, dweight.loan);
   return { dweight };
 }

@@ -83,6 +83,7 @@ export function opsOf(gpu: Gpu): WebgpuOps {
     const run = op as (gpu: Gpu, ...args: object[]) => unknown;
     ops[name] = (...args: object[]) => {
       gpu.engine.errors.check();
+      gpu.engine.pool.caller = name;
       checkTensors(name, args, 'webgpu', (tensor) => gpu.owns(tensor));
       return gpu.ledger.scope(() => run(gpu, ...args));
     };

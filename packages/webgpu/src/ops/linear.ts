@@ -4,18 +4,17 @@ import { layoutOf } from '../layout.js';
 import type { Loan } from '../pool.js';
 import type { GpuTensor, Part } from '../tensor.js';
 import { columnSum } from './reductions.js';
+import type { Rows } from './rows.js';
 import { weightSnippet } from './weights.js';
 
 /** Up to here reading the weights is the work, and a workgroup for each few outputs reads them best. */
 const MATVEC_ROWS = 16;
-/** Up to here a thread reads a row of the weight by itself. */
-const NARROW = 128;
 
 export function linear(gpu: Gpu, inputs: LinearInputs): Tensor {
   const { rows, inputs: columns, outputs, shape } = checkLinear(inputs);
   const weight = gpu.get(inputs.weight);
   const x = quads(gpu, gpu.get(inputs.x), columns);
-  const y = gpu.make(shape, 'f32', 'linear');
+  const y = gpu.make(shape);
   const { pitch } = layoutOf(weight.shape, weight.dtype);
   for (const part of weight.parts) {
     // A part of the weight's rows gives as many columns of y.
@@ -23,19 +22,7 @@ export function linear(gpu: Gpu, inputs: LinearInputs): Tensor {
     const shared = { weight: part, pitch, weightType: weight.dtype, x, bias, y: y.loan, yOffset: part.row };
     if (rows <= MATVEC_ROWS) matvec(gpu, { ...shared, rows, columns, outputs, count: part.rows });
     else {
-      gemm(gpu, {
-        ...shared,
-        m: rows,
-        n: part.rows,
-        k: columns,
-        aOffset: x.offset,
-        aStride: x.stride,
-        a: x.loan,
-        cStride: outputs,
-        acrossA: false,
-        acrossB: false,
-        add: false,
-      });
+      gemm(gpu, { ...shared, m: rows, n: part.rows, k: columns, a: x, cStride: outputs });
     }
   }
   return y;
@@ -49,27 +36,21 @@ export function linearBackward(
   const { rows, inputs: columns, outputs } = checkLinearBackward(inputs, grads);
   const weight = gpu.get(inputs.weight);
   const { pitch } = layoutOf(weight.shape, weight.dtype);
-  const dx = gpu.make(inputs.x.shape, 'f32', 'gradient of x');
-  const dweight = gpu.make([outputs, columns], 'f32', 'gradient of the weight');
+  const dx = gpu.make(inputs.x.shape);
+  const dweight = gpu.make([outputs, columns]);
   // As operand A, dy starts at multiples of four for each part of the weight.
   const dy = gpu.get(grads.dy);
   weight.parts.forEach((part, i) => {
-    const piece = quads(gpu, columnsOf(gpu, dy, part), part.rows);
     gemm(gpu, {
       weight: part,
       pitch,
       weightType: weight.dtype,
-      a: piece.loan,
-      aOffset: piece.offset,
-      aStride: piece.stride,
+      a: quads(gpu, columnsOf(gpu, dy, part), part.rows),
       m: rows,
       n: columns,
       k: part.rows,
-      bias: undefined,
       y: dx.loan,
-      yOffset: 0,
       cStride: columns,
-      acrossA: false,
       acrossB: true,
       add: i > 0,
     });
@@ -77,37 +58,31 @@ export function linearBackward(
   // dweight = dy^T x: its own parts, which need not be those of a weight of another type.
   const x = gpu.flat(inputs.x);
   for (const part of dweight.parts) {
-    const piece = quads(gpu, columnsOf(gpu, dy, part), part.rows);
     gemm(gpu, {
       weight: { loan: x, scales: undefined },
       pitch: columns,
       weightType: 'f32',
-      a: piece.loan,
-      aOffset: piece.offset,
-      aStride: piece.stride,
+      a: quads(gpu, columnsOf(gpu, dy, part), part.rows),
       m: part.rows,
       n: columns,
       k: rows,
-      bias: undefined,
       y: part.loan,
-      yOffset: 0,
       cStride: columns,
       acrossA: true,
       acrossB: true,
-      add: false,
     });
   }
   if (!inputs.bias) return { dx, dweight };
-  const dbias = gpu.make([outputs], 'f32', 'gradient of the bias');
+  const dbias = gpu.make([outputs]);
   columnSum(gpu, gpu.flat(grads.dy), rows, outputs, dbias.loan);
   return { dx, dweight, dbias };
 }
 
 /** Rows whose elements can be read four at a time: offset, stride and length are multiples of 4; a copy with zeros if not. */
-function quads(gpu: Gpu, x: GpuTensor, columns: number): { loan: Loan; offset: number; stride: number } {
+function quads(gpu: Gpu, x: GpuTensor, columns: number): Rows {
   if (x.offset % 4 === 0 && x.stride % 4 === 0 && columns % 4 === 0) return x;
   const { rows } = layoutOf(x.shape, x.dtype);
-  const padded = gpu.make([rows, 4 * Math.ceil(columns / 4)], 'f32', 'padded copy');
+  const padded = gpu.make([rows, 4 * Math.ceil(columns / 4)]);
   gpu.copyRows(x, padded);
   return padded;
 }
@@ -130,7 +105,7 @@ interface MatvecCall {
   weight: Weight;
   weightType: GpuTensor['dtype'];
   pitch: number;
-  x: { loan: Loan; offset: number; stride: number };
+  x: Rows;
   rows: number;
   columns: number;
   bias: Loan | undefined;
@@ -146,11 +121,6 @@ function matvec(gpu: Gpu, call: MatvecCall): void {
   const bind = [weight.loan, weight.scales, x.loan, bias, y];
   const params = [count, columns, pitch, rows, x.offset, x.stride, yOffset, outputs, bias ? 1 : 0];
   const snippet = weightSnippet(weightType, pitch);
-  if (columns <= NARROW) {
-    const groups = fold(Math.ceil((count * rows) / 64));
-    gpu.engine.run('matvec-narrow', { snippets: [snippet], bind, params, groups });
-    return;
-  }
   const batch = rows === 1 ? 1 : rows === 2 ? 2 : 4;
   // Few outputs: a workgroup each, so that the device has something to do. Many: four share the loads of x.
   const each = count < 512 ? 1 : 4;
@@ -168,19 +138,17 @@ interface GemmCall {
   weight: Weight;
   weightType: GpuTensor['dtype'];
   pitch: number;
-  a: Loan;
-  aOffset: number;
-  aStride: number;
+  a: Rows;
   m: number;
   n: number;
   k: number;
-  bias: Loan | undefined;
+  bias?: Loan | undefined;
   y: Loan;
-  yOffset: number;
+  yOffset?: number;
   cStride: number;
-  acrossA: boolean;
-  acrossB: boolean;
-  add: boolean;
+  acrossA?: boolean;
+  acrossB?: boolean;
+  add?: boolean;
 }
 
 /** The least of k that is worth a workgroup of its own: less, and adding up the slices costs as much. */
@@ -196,27 +164,27 @@ const TILES = [
 ] as const;
 
 function gemm(gpu: Gpu, call: GemmCall): void {
-  const { weight, weightType, pitch, m, n, k, bias, acrossA, acrossB } = call;
+  const { weight, weightType, pitch, a, m, n, k, bias, yOffset = 0 } = call;
   const count = (side: number) => Math.ceil(m / side) * Math.ceil(n / side);
-  const whole = !bias && !call.add && call.yOffset === 0 && call.cStride === n;
+  const whole = !bias && !call.add && yOffset === 0 && call.cStride === n;
   const most = whole ? Math.ceil(k / SLICE) : 1;
   const fits = ({ side, enough }: (typeof TILES)[number]) =>
     count(side) * most >= enough && (most === 1 || Math.min(m, n) >= side);
   const { WIDE, THREADS, side } = TILES.find(fits) ?? TILES.at(-1)!;
   const slices = Math.min(most, Math.ceil(ENOUGH_GROUPS / count(side)));
-  const y = slices === 1 ? call.y : gpu.make([slices, m, n], 'f32', 'slices of a product').loan;
+  const y = slices === 1 ? call.y : gpu.make([slices, m, n]).loan;
   gpu.engine.run('gemm', {
     snippets: [weightSnippet(weightType, pitch)],
-    constants: { WIDE, THREADS, A_ACROSS: acrossA, B_ACROSS: acrossB },
-    bind: [weight.loan, weight.scales, call.a, bias, y],
+    constants: { WIDE, THREADS, A_ACROSS: call.acrossA ?? false, B_ACROSS: call.acrossB ?? false },
+    bind: [weight.loan, weight.scales, a.loan, bias, y],
     params: [
       m,
       n,
       k,
-      call.aOffset,
-      call.aStride,
+      a.offset,
+      a.stride,
       pitch,
-      call.yOffset,
+      yOffset,
       call.cStride,
       bias ? 1 : 0,
       call.add ? 1 : 0,

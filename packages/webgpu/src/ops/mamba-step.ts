@@ -40,12 +40,17 @@ function fused(gpu: Gpu, inputs: MambaStepInputs, dims: MambaStepDims): { y: Ten
   const { residual, convBias, D } = inputs;
   const convState = gpu.own(inputs.convState).loan;
   const state = gpu.own(inputs.state).loan;
-  const total = residual && gpu.make([batch, model], 'f32', 'residual');
-  const uz = gpu.make([batch, 2 * channels], 'f32', 'u and z');
+  const total = residual && gpu.make([batch, model]);
+  const uz = gpu.make([batch, 2 * channels]);
   const inProj = weightOf(gpu, inputs.inProj);
   gpu.engine.run('step-in', {
-    snippets: [gpu.engine.sumSnippet, inProj.snippet],
-    constants: { ROWS: 4, W: width, NORM: model / 4, BIAS: convBias ? channels / 4 : 1 },
+    snippets: [gpu.engine.sumSnippet, inProj.snippet, inProj.scales ? 'norm-uniform' : 'norm-storage'],
+    constants: {
+      ROWS: 4,
+      W: width,
+      BIAS: convBias ? channels / 4 : 1,
+      ...(inProj.scales && { NORM: model / 4 }),
+    },
     bind: [
       inProj.loan,
       inProj.scales,
@@ -74,7 +79,7 @@ function fused(gpu: Gpu, inputs: MambaStepInputs, dims: MambaStepDims): { y: Ten
   const projected = linear(gpu, { x: u, weight: inputs.xProj });
 
   const dtProj = weightOf(gpu, inputs.dtProj);
-  const mixed = gpu.make([batch, channels], 'f32', 'mixer');
+  const mixed = gpu.make([batch, channels]);
   gpu.engine.run('step-scan', {
     snippets: [dtProj.snippet],
     constants: { BIAS: channels / 4, SKIP: D ? channels / 4 : 1 },

@@ -42,7 +42,7 @@ export function layerNormBackward(
   const dims = checkLayerNormBackward(inputs, grads);
   const { dx, dweight } = backward(gpu, inputs, grads, dims, true);
   if (!inputs.bias) return { dx, dweight };
-  const dbias = gpu.make([dims.channels], 'f32', 'gradient of the bias');
+  const dbias = gpu.make([dims.channels]);
   columnSum(gpu, gpu.flat(grads.dy), dims.rows, dims.channels, dbias.loan);
   return { dx, dweight, dbias };
 }
@@ -56,8 +56,8 @@ function forward(
   { rows, channels }: NormDims,
   layer: boolean,
 ): NormOutputs {
-  const y = gpu.make(x.shape, 'f32', 'norm');
-  const total = residual && gpu.make(x.shape, 'f32', 'residual');
+  const y = gpu.make(x.shape);
+  const total = residual && gpu.make(x.shape);
   gpu.engine.run('norm', {
     constants: {
       WG: groupSize(channels),
@@ -79,8 +79,8 @@ function backward(
   { rows, channels }: NormDims,
   layer: boolean,
 ): { dx: Tensor; dweight: Tensor } {
-  const dx = gpu.make(x.shape, 'f32', 'gradient of x');
-  const products = gpu.make([rows, channels], 'f32', 'gradient of the weight, row by row');
+  const dx = gpu.make(x.shape);
+  const products = gpu.make([rows, channels]);
   gpu.engine.run('norm-backward', {
     constants: {
       WG: groupSize(channels),
@@ -100,7 +100,7 @@ function backward(
     params: [rows, channels, float(eps)],
     groups: fold(rows),
   });
-  const dweight = gpu.make([channels], 'f32', 'gradient of the weight');
+  const dweight = gpu.make([channels]);
   columnSum(gpu, products.loan, rows, channels, dweight.loan);
   return { dx, dweight };
 }

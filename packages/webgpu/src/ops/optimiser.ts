@@ -18,7 +18,7 @@ export function gradNorm(gpu: Gpu, inputs: { grads: readonly Tensor[] }): Tensor
   });
   const stretches = (size: number) => Math.ceil(size / STRETCH);
   const total = pieces.reduce((sum, { size }) => sum + stretches(size), 0);
-  const sums = gpu.make([total], 'f32', 'sums of squares').loan;
+  const sums = gpu.make([total]).loan;
   let first = 0;
   for (const { loan, size } of pieces) {
     gpu.engine.run('sum-squares', {
@@ -28,7 +28,7 @@ export function gradNorm(gpu: Gpu, inputs: { grads: readonly Tensor[] }): Tensor
     });
     first += stretches(size);
   }
-  const norm = gpu.make([], 'f32', 'norm');
+  const norm = gpu.make([]);
   gpu.engine.run('sum-squares', {
     constants: { ROOT: true },
     bind: [sums, norm.loan],

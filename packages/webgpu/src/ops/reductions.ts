@@ -11,7 +11,7 @@ const MAX_BLOCKS = 64;
  */
 export function columnSum(gpu: Gpu, from: Loan, rows: number, columns: number, to?: Loan): Loan {
   const blocks = Math.min(MAX_BLOCKS, Math.max(1, Math.ceil(rows / MIN_ROWS_A_BLOCK)));
-  const target = blocks === 1 && to ? to : gpu.make([blocks, columns], 'f32', 'column sums').loan;
+  const target = blocks === 1 && to ? to : gpu.make([blocks, columns]).loan;
   const rowsABlock = Math.ceil(rows / blocks);
   const filled = Math.ceil(rows / rowsABlock);
   gpu.engine.run('column-sum', {

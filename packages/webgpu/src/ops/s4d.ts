@@ -15,7 +15,7 @@ import { joined } from './scan/coefficients.js';
 export function s4dKernel(gpu: Gpu, inputs: S4dKernelInputs): Tensor {
   const { channels, stateSize, length } = checkS4dKernel(inputs);
   const { dt, A, C } = inputs;
-  const kernel = gpu.make([channels, length], 'f32', 'kernel');
+  const kernel = gpu.make([channels, length]);
   gpu.engine.run('s4d-kernel', {
     constants: { COMPLEX: true },
     bind: [gpu.flat(dt), gpu.flat(A.re), gpu.flat(A.im), gpu.flat(C.re), gpu.flat(C.im), kernel.loan],
@@ -32,9 +32,8 @@ export function s4dKernelBackward(
 ): { ddt: Tensor; dA: ComplexTensor; dC: ComplexTensor } {
   const { channels, stateSize, length } = checkS4dKernelBackward(inputs, grads);
   const shape = [channels, stateSize];
-  const pair = (what: string) => gpu.make([2, ...shape], 'f32', what);
-  const perState = gpu.make([stateSize, channels], 'f32', 'gradient of dt, state by state').loan;
-  const [dA, dC] = [pair('gradient of A'), pair('gradient of C')];
+  const perState = gpu.make([stateSize, channels]).loan;
+  const [dA, dC] = [gpu.make([2, ...shape]), gpu.make([2, ...shape])];
   gpu.engine.run('s4d-kernel-backward', {
     constants: { COMPLEX: true },
     bind: [
@@ -49,7 +48,7 @@ export function s4dKernelBackward(
     params: [channels, stateSize, length],
     groups: [channels, stateSize],
   });
-  const ddt = gpu.make([channels], 'f32', 'gradient of dt');
+  const ddt = gpu.make([channels]);
   columnSum(gpu, perState, stateSize, channels, ddt.loan);
   const apart = (x: typeof dA) => ({
     re: gpu.view(x, shape, 0, stateSize),
@@ -60,7 +59,7 @@ export function s4dKernelBackward(
 
 export function longConv(gpu: Gpu, inputs: LongConvInputs): Tensor {
   const { batch, length, channels, taps } = checkLongConv(inputs);
-  const y = gpu.make([batch, length, channels], 'f32', 'convolution');
+  const y = gpu.make([batch, length, channels]);
   gpu.engine.run('long-conv', {
     constants: { HAS_SKIP: inputs.D !== undefined },
     bind: [gpu.flat(inputs.x), gpu.flat(inputs.kernel), gpu.flat(inputs.D), y.loan],
@@ -78,15 +77,15 @@ export function longConvBackward(
   const { batch, length, channels, taps } = checkLongConvBackward(inputs, grads);
   const params = [batch, length, channels, taps];
   const dy = gpu.flat(grads.dy);
-  const dx = gpu.make([batch, length, channels], 'f32', 'gradient of x');
+  const dx = gpu.make([batch, length, channels]);
   gpu.engine.run('long-conv', {
     constants: { BACK: true, HAS_SKIP: inputs.D !== undefined },
     bind: [dy, gpu.flat(inputs.kernel), gpu.flat(inputs.D), dx.loan],
     params,
     groups: fold(Math.ceil((batch * Math.ceil(length / 4) * channels) / 64)),
   });
-  const dkernel = gpu.make([channels, taps], 'f32', 'gradient of the kernel');
-  const dD = gpu.make([channels], 'f32', 'gradient of D');
+  const dkernel = gpu.make([channels, taps]);
+  const dD = gpu.make([channels]);
   gpu.engine.run('long-conv-backward-kernel', {
     bind: [gpu.flat(inputs.x), dy, dkernel.loan, dD.loan],
     params,

@@ -15,7 +15,7 @@ export function split(gpu: Gpu, inputs: { x: Tensor; sizes: readonly number[]; a
       if (last) return gpu.view(x, shapes[i]!, from, x.stride);
       if (outer === 1 && x.contiguous) return gpu.view(x, shapes[i]!, from, shape.at(-1)!);
     }
-    const piece = gpu.make(shapes[i]!, dtype, 'piece');
+    const piece = gpu.make(shapes[i]!, dtype);
     gpu.move(gpu.flat(x), piece.loan, {
       rows: outer,
       columns: size * inner,
@@ -28,7 +28,7 @@ export function split(gpu: Gpu, inputs: { x: Tensor; sizes: readonly number[]; a
 
 export function concat(gpu: Gpu, inputs: { tensors: readonly Tensor[]; axis: number }): Tensor {
   const { dtype, axis, outer, inner, sizes, shape } = checkConcat(inputs);
-  const whole = gpu.make(shape, dtype, 'concat');
+  const whole = gpu.make(shape, dtype);
   const width = shape[axis]! * inner;
   let start = 0;
   inputs.tensors.forEach((tensor, i) => {

@@ -40,27 +40,27 @@ export function selectiveScanBackward(
   const plan = planOf(gpu, inputs, dims, chunks, true);
   const sequence = [batch, length, channels];
   const state = [batch, channels, stateSize];
-  const make = (shape: readonly number[], what: string) => gpu.make(shape, 'f32', `gradient of ${what}`);
-  const makeComplex = (shape: readonly number[], what: string) =>
-    complex ? { re: make(shape, what), im: make(shape, what) } : make(shape, what);
+  const make = (shape: readonly number[]) => gpu.make(shape);
+  const makeComplex = (shape: readonly number[]) =>
+    complex ? { re: make(shape), im: make(shape) } : make(shape);
 
-  const du = make(sequence, 'u');
+  const du = make(sequence);
   // The kernel turns the gradient of y into that of delta where it lies.
-  const ddelta = make(sequence, 'delta');
-  const dInitialState = makeComplex(state, 'the initial state');
-  const dz = inputs.z && make(sequence, 'z');
+  const ddelta = make(sequence);
+  const dInitialState = makeComplex(state);
+  const dz = inputs.z && make(sequence);
   const variable = {
     B: plan.B.constant ? undefined : gradientOf(gpu, inputs.B, dims.B),
     C: plan.C.constant ? undefined : gradientOf(gpu, inputs.C, dims.C),
   };
   const items = itemsOf(plan);
-  const own = make([batch * chunks.count, items.count * channels], 'the parameters, chunk by chunk');
+  const own = make([batch * chunks.count, items.count * channels]);
 
   const most = rowsAtOnce(gpu, plan, items);
   for (let first = 0; first < batch; first += most) {
     const rows = Math.min(most, batch - first);
     const { regions, size } = carveScratch(plan, items, rows);
-    const scratch = gpu.make([size], 'f32', 'scratch of the scan');
+    const scratch = gpu.make([size]);
     const slice = { first, rows, scratch: scratch.loan, regions };
     chunk(gpu, plan, slice, plan.u, false);
     // The last state is of no use here; it goes where the gradient of the initial state will.
@@ -99,10 +99,9 @@ export function selectiveScanBackward(
   }
 
   const sums = columnSum(gpu, own.loan, batch * chunks.count, items.count * channels);
-  const unpack = (from: number, what: string): MaybeComplex =>
-    unpackParameter(gpu, plan, items, sums, from, what);
-  const vector = (item: number, what: string) => {
-    const out = make([channels], what);
+  const unpack = (from: number): MaybeComplex => unpackParameter(gpu, plan, items, sums, from);
+  const vector = (item: number) => {
+    const out = make([channels]);
     const from = [item * channels, channels] as const;
     gpu.move(sums, out.loan, { rows: 1, columns: channels, from, to: [0, channels] });
     return out;
@@ -110,12 +109,12 @@ export function selectiveScanBackward(
   return {
     du,
     ddelta,
-    dA: unpack(0, 'A'),
-    dB: variable.B?.tensor ?? asGiven(inputs.B, unpack(items.B, 'B')),
-    dC: variable.C?.tensor ?? asGiven(inputs.C, unpack(items.C, 'C')),
-    ...(inputs.D ? { dD: vector(items.count - 2, 'D') } : {}),
+    dA: unpack(0),
+    dB: variable.B?.tensor ?? asGiven(inputs.B, unpack(items.B)),
+    dC: variable.C?.tensor ?? asGiven(inputs.C, unpack(items.C)),
+    ...(inputs.D ? { dD: vector(items.count - 2) } : {}),
     ...(dz ? { dz } : {}),
-    ...(inputs.deltaBias ? { dDeltaBias: vector(items.count - 1, 'deltaBias') } : {}),
+    ...(inputs.deltaBias ? { dDeltaBias: vector(items.count - 1) } : {}),
     ...(inputs.initialState ? { dInitialState } : {}),
   };
 }
@@ -184,7 +183,7 @@ function gateGradient(
   dUngated: Loan,
 ): void {
   const { batch, length, channels } = plan.dims;
-  const ungated = gpu.make([batch, length, channels], 'f32', 'ungated y');
+  const ungated = gpu.make([batch, length, channels]);
   emit(gpu, plan, slice, ungated.loan, 0);
   const count = slice.rows * length * channels;
   gpu.engine.run('scan-gate', {
@@ -205,10 +204,10 @@ interface VariableGradient {
 /** Room for the gradient of a variable coefficient, in the form that the coefficient has. */
 function gradientOf(gpu: Gpu, x: MaybeComplex, { packing }: CoefficientForm): VariableGradient {
   if ('re' in x) {
-    const [re, im] = [x.re, x.im].map(({ shape }) => gpu.make(shape, 'f32', 'gradient of a coefficient'));
+    const [re, im] = [x.re, x.im].map(({ shape }) => gpu.make(shape));
     return { tensor: { re: re!, im: im! }, re: re!.loan, im: im!.loan, interleaved: false };
   }
-  const re = gpu.make(x.shape, 'f32', 'gradient of a coefficient');
+  const re = gpu.make(x.shape);
   return { tensor: re, re: re.loan, im: undefined, interleaved: packing === 'interleaved' };
 }
 
@@ -249,17 +248,10 @@ function sumCoefficient(
   });
 }
 
-function unpackParameter(
-  gpu: Gpu,
-  plan: Plan,
-  items: Items,
-  sums: Loan,
-  first: number,
-  what: string,
-): MaybeComplex {
+function unpackParameter(gpu: Gpu, plan: Plan, items: Items, sums: Loan, first: number): MaybeComplex {
   const { channels, stateSize, complex } = plan.dims;
   const part = (from: number) => {
-    const out = gpu.make([channels, stateSize], 'f32', `gradient of ${what}`);
+    const out = gpu.make([channels, stateSize]);
     gpu.engine.run('scan-unpack', {
       bind: [sums, out.loan],
       params: [channels, stateSize, from, items.lanes, 4 * plan.quads],

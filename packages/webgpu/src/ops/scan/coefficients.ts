@@ -23,7 +23,7 @@ export const NO_IMAGINARY = 0xffffffff;
 export function joined(gpu: Gpu, x: MaybeComplex): Loan {
   if (!isComplex(x)) return gpu.flat(x);
   const size = sizeOfShape(x.re);
-  const both = gpu.make([2, size], 'f32', 'complex copy').loan;
+  const both = gpu.make([2, size]).loan;
   [x.re, x.im].forEach((part, i) => {
     gpu.move(gpu.flat(part), both, { rows: 1, columns: size, from: [0, size], to: [i * size, size] });
   });

@@ -30,7 +30,7 @@ export function selectiveScan(gpu: Gpu, inputs: SelectiveScanInputs): SelectiveS
   const dims = checkSelectiveScan(inputs);
   const { batch, length, channels, stateSize, complex } = dims;
   const plan = planOf(gpu, inputs, dims, chunksOf(gpu, dims), false);
-  const y = gpu.make([batch, length, channels], 'f32', 'scan');
+  const y = gpu.make([batch, length, channels]);
   const state = [batch, channels, stateSize];
   if (plan.chunks.count === 1 && !complex) {
     return {
@@ -52,9 +52,9 @@ export function selectiveScan(gpu: Gpu, inputs: SelectiveScanInputs): SelectiveS
     states: carve.take(batch * plan.chunks.count * plan.lanes * channels),
     sums: carve.take(batch * plan.chunks.count * channels),
   };
-  const scratch = gpu.make([carve.size], 'f32', 'scratch of the scan').loan;
+  const scratch = gpu.make([carve.size]).loan;
   const slice = { first: 0, rows: batch, scratch, regions };
-  const make = () => gpu.make(state, 'f32', 'last state');
+  const make = () => gpu.make(state);
   const lastState = complex ? { re: make(), im: make() } : make();
   chunk(gpu, plan, slice, plan.u, false);
   carry(gpu, plan, slice, inputs.initialState, lastState, false);
@@ -72,7 +72,7 @@ function onePass(gpu: Gpu, plan: Plan, initialState: Tensor | undefined, y: Loan
     packed: carve.take(packedSize(plan)),
     states: carve.take(batch * plan.lanes * channels),
   };
-  const whole = gpu.make([carve.size], 'f32', 'scratch of the scan');
+  const whole = gpu.make([carve.size]);
   const slice = { first: 0, rows: batch, scratch: whole.loan, regions };
   gpu.engine.run('scan-pack', {
     bind: [plan.A, plan.bias, plan.skip, gpu.flat(initialState), whole.loan],
