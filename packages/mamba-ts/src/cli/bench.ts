@@ -1,13 +1,15 @@
 import { MambaError } from '@mamba-ts/backend';
-import { MambaLM } from '@mamba-ts/model';
+import { MambaLM, type WeightDType } from '@mamba-ts/model';
 import { type BenchOptions, type BenchRow, decode, prefill, scan, training } from '../bench/cases.js';
 import { measureLimits } from '../bench/limits.js';
 import { SHAPES } from '../bench/shapes.js';
+import { createBackend } from '../create-backend.js';
 import { JSON_OPTION, MODEL_OPTIONS, openBackend } from './model.js';
 import type { Values } from './options.js';
 import type { Verb } from './verb.js';
 
 const CASES = ['prefill', 'decode', 'scan', 'training'] as const;
+const DTYPES = ['f64', 'f32', 'f16', 'bf16', 'int8'] as const;
 const PROMPTS = [512, 2048];
 const DECODED = 128;
 /** A layer of mamba-130m, and the training batch of a small model. */
@@ -17,7 +19,7 @@ const TRAINING_SCAN = { batch: 8, length: 256, channels: 128, states: 16 };
 export const bench: Verb = {
   name: 'bench',
   summary: "measure prefill, decoding, scan and training, beside this machine's own limits",
-  example: 'mamba-ts bench --shape 130m --threads 1 --dtype int8',
+  example: 'mamba-ts bench --shape 130m --threads 1 --dtype f32,int8',
   options: {
     shape: {
       kind: 'text',
@@ -29,14 +31,18 @@ export const bench: Verb = {
     runs: { kind: 'integer', help: 'runs of each case; the median counts', min: 1, fallback: 3 },
     ...MODEL_OPTIONS,
     model: { kind: 'text', value: 'DIR', help: 'this model instead of random weights' },
+    dtype: {
+      kind: 'text',
+      value: 'LIST',
+      help: `types of the weights, of ${DTYPES.join(',')}: decoding with each, prefill with the first`,
+      fallback: 'f32',
+    },
+    reference: { kind: 'flag', help: 'scan with gradients and training on the cpu backend too' },
     ...JSON_OPTION,
   },
   async run(values, io) {
-    const cases = (values.text('cases') as string).split(',');
-    const unknown = cases.find((name) => !(CASES as readonly string[]).includes(name));
-    if (unknown !== undefined) {
-      throw new MambaError('INVALID_ARGUMENT', `--cases has no "${unknown}"; there are ${CASES.join(',')}`);
-    }
+    const cases = list(values, 'cases', CASES);
+    const dtypes = list(values, 'dtype', DTYPES);
     const backend = await openBackend(values);
     try {
       const threads = backend.name === 'wasm' ? (values.number('threads') ?? (await cores())) : 1;
@@ -58,17 +64,29 @@ export const bench: Verb = {
         add(await scan(options, SCAN, false));
         add(await scan(options, TRAINING_SCAN, true));
       }
-      if (cases.some((name) => name !== 'scan')) {
-        const lm = await open(values, options);
-        const shape = values.text('model') ?? (values.text('shape') as string);
-        if (cases.includes('prefill'))
-          for (const length of PROMPTS) add(await prefill(options, lm, shape, length));
+      const shape = values.text('model') ?? (values.text('shape') as string);
+      for (const [i, dtype] of dtypes.entries()) {
+        const prompts = i === 0 && cases.includes('prefill') ? PROMPTS : [];
+        if (prompts.length === 0 && !cases.includes('decode')) continue;
+        const lm = await open(values, options, dtype);
+        for (const length of prompts) add(await prefill(options, lm, shape, length));
         if (cases.includes('decode')) add(await decode(options, lm, shape, DECODED));
         lm.dispose();
-        if (cases.includes('training')) {
-          const small = await MambaLM.create(SHAPES['embedded'], { backend, seed: 1 });
-          add(await training(options, small, 'embedded', 8, 256));
-          small.dispose();
+      }
+      if (cases.includes('training')) add(await trainSmall(options));
+      if (values.flag('reference')) {
+        const cpu = {
+          ...options,
+          backend: await createBackend('cpu'),
+          threads: 1,
+          limits: undefined,
+          runs: 1,
+        };
+        try {
+          if (cases.includes('scan')) add(await scan(cpu, TRAINING_SCAN, true));
+          if (cases.includes('training')) add(await trainSmall(cpu));
+        } finally {
+          await cpu.backend.dispose();
         }
       }
       if (values.flag('json')) io.out(`${JSON.stringify(rows)}\n`);
@@ -82,8 +100,25 @@ async function cores(): Promise<number> {
   return (await import('node:os')).availableParallelism();
 }
 
-function open(values: Values, { backend }: BenchOptions): Promise<MambaLM> {
-  const dtype = values.text('dtype') as 'f64' | 'f32' | 'f16' | 'bf16' | 'int8';
+/** What a list of names holds, all of which must be among the choices. */
+function list<T extends string>(values: Values, option: string, choices: readonly T[]): T[] {
+  const names = (values.text(option) as string).split(',');
+  const unknown = names.find((name) => !(choices as readonly string[]).includes(name));
+  if (unknown === undefined) return names as T[];
+  throw new MambaError('INVALID_ARGUMENT', `--${option} has no "${unknown}"; there are ${choices.join(',')}`);
+}
+
+/** The embedded model's shape, as it was trained: 8 rows of 256 bytes. */
+async function trainSmall(options: BenchOptions): Promise<BenchRow> {
+  const lm = await MambaLM.create(SHAPES['embedded'], { backend: options.backend, seed: 1 });
+  try {
+    return await training(options, lm, 'embedded', 8, 256);
+  } finally {
+    lm.dispose();
+  }
+}
+
+function open(values: Values, { backend }: BenchOptions, dtype: WeightDType): Promise<MambaLM> {
   const folder = values.text('model');
   return folder === undefined
     ? MambaLM.create(SHAPES[values.text('shape') as string], { backend, seed: 1, dtype })
@@ -97,8 +132,8 @@ function header({ backend, limits }: BenchOptions): string {
   return `${backend.description}: ${measured}\n`;
 }
 
-function line({ case: name, shape, dtype, value, unit, limit, share }: BenchRow): string {
+function line({ case: name, shape, dtype, backend, value, unit, limit, share }: BenchRow): string {
   const against =
     limit === null ? '' : `  of ${limit.toPrecision(3)}: ${((share as number) * 100).toFixed(0)} %`;
-  return `${name.padEnd(22)} ${shape.padEnd(26)} ${dtype.padEnd(5)} ${value.toPrecision(4).padStart(8)} ${unit}${against}\n`;
+  return `${backend.padEnd(6)} ${name.padEnd(22)} ${shape.padEnd(26)} ${dtype.padEnd(5)} ${value.toPrecision(4).padStart(8)} ${unit}${against}\n`;
 }
