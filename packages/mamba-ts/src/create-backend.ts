@@ -60,10 +60,13 @@ export async function createBackend(
   throw new MambaError('UNSUPPORTED_DEVICE', `No backend runs on this machine. ${refused.join('; ')}`);
 }
 
-/** Tries every backend and says what this machine offers; `mamba-ts doctor` prints it. */
-export async function probeBackends(options: CreateBackendOptions = {}): Promise<BackendProbe[]> {
+/** Tries these backends, all unless said, and says what this machine offers; `mamba-ts doctor` prints it. */
+export async function probeBackends(
+  options: CreateBackendOptions = {},
+  names: readonly BackendName[] = BACKENDS,
+): Promise<BackendProbe[]> {
   const probes: BackendProbe[] = [];
-  for (const name of BACKENDS) {
+  for (const name of names) {
     try {
       const backend = await create(name, options);
       probes.push({ name, available: true, detail: backend.description });

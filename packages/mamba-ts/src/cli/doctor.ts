@@ -1,4 +1,4 @@
-import { probeBackends } from '../create-backend.js';
+import { BACKENDS, type BackendName, probeBackends } from '../create-backend.js';
 import { BACKEND_OPTIONS, JSON_OPTION } from './model.js';
 import type { Verb } from './verb.js';
 
@@ -6,10 +6,12 @@ export const doctor: Verb = {
   name: 'doctor',
   summary: 'what this machine offers, and why each refused backend was refused',
   example: 'mamba-ts doctor --json',
-  options: { threads: BACKEND_OPTIONS.threads, ...JSON_OPTION },
+  options: { ...BACKEND_OPTIONS, ...JSON_OPTION },
   async run(values, io) {
     const os = await import('node:os');
-    const probes = await probeBackends({ threads: values.number('threads') });
+    const wanted = values.text('backend') as BackendName | 'auto';
+    const names = wanted === 'auto' ? BACKENDS : [wanted];
+    const probes = await probeBackends({ threads: values.number('threads') }, names);
     const machine = {
       node: process.version,
       platform: `${process.platform} ${process.arch}`,
@@ -29,6 +31,6 @@ export const doctor: Verb = {
     for (const { name, available, detail } of probes) {
       io.out(`${available ? 'yes' : 'no '}  ${name.padEnd(7)} ${detail}\n`);
     }
-    io.out(`--backend auto takes ${chosen}\n`);
+    if (wanted === 'auto') io.out(`--backend auto takes ${chosen}\n`);
   },
 };

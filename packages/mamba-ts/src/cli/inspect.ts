@@ -8,7 +8,11 @@ export const inspect: Verb = {
   name: 'inspect',
   summary: 'what is in a checkpoint: config, tensors, sizes; reads no weights',
   example: 'mamba-ts inspect --model my-model',
-  options: { model: MODEL_OPTIONS.model, ...JSON_OPTION },
+  options: {
+    model: MODEL_OPTIONS.model,
+    backend: { ...MODEL_OPTIONS.backend, help: 'accepted as by every verb; nothing is computed' },
+    ...JSON_OPTION,
+  },
   async run(values, io) {
     const checkpoint = await openCheckpoint(values.text('model') ?? embeddedModel(), { signal: io.signal });
     const config = parseConfig(await readJson(checkpoint.source, 'config.json', { signal: io.signal }));

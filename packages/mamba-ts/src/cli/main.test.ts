@@ -54,6 +54,7 @@ describe('what people type', () => {
       const { code, out } = await run(verb, '--help');
       expect(code).toBe(0);
       expect(out).toContain('--json');
+      expect(out).toContain('--backend');
       expect(out).toContain(`Example: mamba-ts ${verb}`);
     },
   );
@@ -172,6 +173,12 @@ test('doctor names every backend and says why one is refused', async () => {
   expect(backends.map(({ name }: { name: string }) => name)).toEqual(['webgpu', 'wasm', 'cpu']);
   for (const { detail } of backends) expect(detail).not.toBe('');
   expect(backends.find(({ available }: { available: boolean }) => available).name).toBe(auto);
+});
+
+test('doctor --backend asks one backend', async () => {
+  const { backends, auto } = JSON.parse((await run('doctor', '--json', '--backend', 'cpu')).out);
+  expect(backends.map(({ name }: { name: string }) => name)).toEqual(['cpu']);
+  expect(auto).toBe('cpu');
 });
 
 test('Ctrl-C: the built command saves, stops with code 130, and can be resumed', async () => {
