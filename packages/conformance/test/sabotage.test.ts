@@ -272,6 +272,17 @@ const SABOTAGE: [string, () => Promise<Backend>, string[]][] = [
     ['lifetimes > dispose is idempotent, frees everything, and later calls throw DISPOSED'],
   ],
   [
+    'write writes nothing, and a replay is only the first run',
+    sabotaged((good) => ({
+      capture: (run) => ({ result: good.scope(run), replay() {}, dispose() {} }),
+      write() {},
+    })),
+    [
+      'capture > a replay is the step again, with what was written and in place',
+      'capture > write is in order with ops, and refuses what does not fit',
+    ],
+  ],
+  [
     'supports denies what runs',
     sabotaged((good) => ({ supports: (op, need) => op !== 'add' && good.supports(op, need) })),
     ['errors > what supports() denies throws UNSUPPORTED_OP'],
