@@ -40,7 +40,7 @@ async function expectRead(lm: MambaLM, state: MambaState, cpu: MambaLM, read: re
 const created = ({ counters: { pipelines, bindGroups, buffers } }: WebgpuBackend) =>
   `${pipelines} pipelines, ${bindGroups} bind groups, ${buffers} buffers`;
 
-describe.skipIf(noGpu)('step', () => {
+describe.skipIf(noGpu)('step', { timeout: 180_000 }, () => {
   test('is captured: the logits of cpu, and nothing is created', async () => {
     const { backend, lm, cpu } = await pair();
     const [state, other] = [lm.createState(), cpu.createState()];
@@ -138,7 +138,7 @@ const SETTINGS: GenerateOptions[] = [
   { seed: 9, temperature: 1.5, topK: 12, topP: 0.9, minP: 0.05 },
 ];
 
-describe.skipIf(noGpu)('generate', () => {
+describe.skipIf(noGpu)('generate', { timeout: 180_000 }, () => {
   test('samples on the GPU what the host samples', async () => {
     const { lm } = await pair();
     for (const options of SETTINGS) {
