@@ -103,35 +103,38 @@ export function dotBf16(x: usize, count: i32, w: usize): f32 {
   return sum(dotHalves(false, x, count, w));
 }
 
-/** high 2^15 + low, times the block's scale, added to acc. */
-@inline function scaled(high: v128, low: v128, unit: v128, scale: usize, acc: v128): v128 {
-  const value = madd(f32x4.convert_i32x4_s(high), unit, f32x4.convert_i32x4_s(low));
-  return madd(value, v128.load32_splat(scale), acc);
+/** A block of 32 int8 times one of prepared x, times its scale, added to acc. */
+@inline function addBlock(x: usize, w: usize, scale: v128, unit: v128, acc: v128): v128 {
+  let v = v128.load_ext<i8>(w);
+  let high = i32x4.dot_i16x8_s(v, v128.load(x)), low = i32x4.dot_i16x8_s(v, v128.load(x, 16));
+  v = v128.load_ext<i8>(w, 8);
+  high = i32x4.add(high, i32x4.dot_i16x8_s(v, v128.load(x, 32)));
+  low = i32x4.add(low, i32x4.dot_i16x8_s(v, v128.load(x, 48)));
+  v = v128.load_ext<i8>(w, 16);
+  high = i32x4.add(high, i32x4.dot_i16x8_s(v, v128.load(x, 64)));
+  low = i32x4.add(low, i32x4.dot_i16x8_s(v, v128.load(x, 80)));
+  v = v128.load_ext<i8>(w, 24);
+  high = i32x4.add(high, i32x4.dot_i16x8_s(v, v128.load(x, 96)));
+  low = i32x4.add(low, i32x4.dot_i16x8_s(v, v128.load(x, 112)));
+  // high 2^15 + low
+  return madd(madd(f32x4.convert_i32x4_s(high), unit, f32x4.convert_i32x4_s(low)), scale, acc);
 }
 
 /** One row of int8 times a prepared row of x: in units of x. `s`: the row's scales. */
 export function dotInt8(x: usize, blocks: i32, w: usize, s: usize): f32 {
   const unit = two15();
   const end = w + (<usize>blocks << 5);
-  let acc = f32x4.splat(0);
-  while (w < end) {
-    let v = v128.load_ext<i8>(w);
-    let h = i32x4.dot_i16x8_s(v, v128.load(x)), l = i32x4.dot_i16x8_s(v, v128.load(x, 16));
-    v = v128.load_ext<i8>(w, 8);
-    h = i32x4.add(h, i32x4.dot_i16x8_s(v, v128.load(x, 32)));
-    l = i32x4.add(l, i32x4.dot_i16x8_s(v, v128.load(x, 48)));
-    v = v128.load_ext<i8>(w, 16);
-    h = i32x4.add(h, i32x4.dot_i16x8_s(v, v128.load(x, 64)));
-    l = i32x4.add(l, i32x4.dot_i16x8_s(v, v128.load(x, 80)));
-    v = v128.load_ext<i8>(w, 24);
-    h = i32x4.add(h, i32x4.dot_i16x8_s(v, v128.load(x, 96)));
-    l = i32x4.add(l, i32x4.dot_i16x8_s(v, v128.load(x, 112)));
-    acc = scaled(h, l, unit, s, acc);
-    x += 128;
-    w += 32;
-    s += 4;
+  const even = w + (<usize>(blocks & ~1) << 5);
+  let a0 = f32x4.splat(0), a1 = a0;
+  while (w < even) {
+    a0 = addBlock(x, w, v128.load32_splat(s), unit, a0);
+    a1 = addBlock(x + 128, w + 32, v128.load32_splat(s, 4), unit, a1);
+    x += 256;
+    w += 64;
+    s += 8;
   }
-  return sum(acc);
+  if (w < end) a0 = addBlock(x, w, v128.load32_splat(s), unit, a0);
+  return sum(f32x4.add(a0, a1));
 }
 
 /** 0 prepared x, 1 w, 2 bias or 0, 3 y, 4 M, 5 N, 6 K, 7 rows of w in a piece, 8 kind, 9 scales, 10 units. */
