@@ -5,8 +5,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import type { BenchRow } from 'mamba-ts';
 import { mambaTs } from './command-line.js';
-import { type Machine, markdown, type Report, type Row } from './report.js';
+import { type Machine, markdown, type Report } from './report.js';
 
 /** Handed to `mamba-ts bench` as they are; it judges them. */
 const FORWARDED = ['shape', 'model', 'cases', 'dtype', 'threads', 'runs'] as const;
@@ -32,10 +33,10 @@ const machine = await mambaTs<Machine>('doctor');
 const available = machine.backends.filter((backend) => backend.available).map(({ name }) => name);
 const backends = values.backend ?? available.filter((name) => name !== 'cpu');
 
-const rows: Row[] = [];
+const rows: BenchRow[] = [];
 for (const backend of backends) {
   console.error(`${backend} ...`);
-  rows.push(...(await mambaTs<Row[]>('bench', '--backend', backend, ...forwarded)));
+  rows.push(...(await mambaTs<BenchRow[]>('bench', '--backend', backend, ...forwarded)));
 }
 
 const report: Report = { date: new Date().toISOString(), machine, rows };

@@ -1,3 +1,5 @@
+import type { BenchRow } from 'mamba-ts';
+
 /** What `mamba-ts doctor --json` says. */
 export interface Machine {
   readonly node: string;
@@ -12,25 +14,11 @@ export interface Machine {
   }[];
 }
 
-/** A row of `mamba-ts bench --json`. */
-export interface Row {
-  readonly case: string;
-  readonly shape: string;
-  readonly dtype: string;
-  readonly backend: string;
-  readonly threads: number;
-  readonly value: number;
-  readonly unit: string;
-  /** What the machine could do at most, in the same unit; null where that was not measured. */
-  readonly limit: number | null;
-  readonly share: number | null;
-}
-
 export interface Report {
   /** ISO 8601. */
   readonly date: string;
   readonly machine: Machine;
-  readonly rows: readonly Row[];
+  readonly rows: readonly BenchRow[];
 }
 
 /** The report as a page for people. */

@@ -2,6 +2,7 @@ export * from '@mamba-ts/backend';
 export { openCheckpoint, openSource, writeSafetensors } from '@mamba-ts/checkpoint';
 export * from '@mamba-ts/model';
 export { evaluateText, lossAndGradients, tape, train } from '@mamba-ts/train';
+export type { BenchRow } from './bench/cases.js';
 export {
   BACKENDS,
   type BackendName,
