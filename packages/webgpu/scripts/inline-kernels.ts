@@ -10,20 +10,27 @@ import { fileURLToPath } from 'node:url';
 const folder = new URL('../src/kernels/', import.meta.url);
 const target = fileURLToPath(new URL('../src/kernels.generated.ts', import.meta.url));
 
-/** WGSL without comments, and with spaces only between two words. Enough: gzip does the rest. */
+/**
+ * WGSL without comments, with spaces only between two words, and numbers without what their neighbours say: an integer behind
+ * an operator is of the other operand's type. Gzip does the rest.
+ */
 function minify(source: string): string {
   return source
     .replace(/\/\/.*$/gm, ' ')
     .replace(/\s+/g, ' ')
     .replace(/ ?([^\w ]) ?/g, '$1')
+    .replace(/([=!<>]=|[-+*/%<>&|])(\d+)u\b/g, '$1$2')
+    .replace(/\b(\d+\.)0\b(?!e)/g, '$1')
+    .replace(/\b0(\.\d)/g, '$1')
     .trim();
 }
 
 /**
- * Short names for all that the sources declare, the most frequent first. Constants that the ops set stay; so does what is
+ * Short names for all that the sources declare, for each source, the most frequent first: the same in all sources for what is
+ * declared outside functions or named in several, names of its own for the rest. Constants that the ops set stay; so does what is
  * one of WGSL's own words anywhere: called but not declared as a function, or part of an attribute.
  */
-function shortNames(sources: readonly string[]): ReadonlyMap<string, string> {
+function shortNames(sources: readonly string[]): ReadonlyMap<string, string>[] {
   const text = sources.join(' ');
   const ops = readdirSync(new URL('../ops/', folder), { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
@@ -45,20 +52,46 @@ function shortNames(sources: readonly string[]): ReadonlyMap<string, string> {
     ...[...all(/(\w+)\(/g)].filter((name) => !functions.has(name)),
     ...[...ops.join(' ').matchAll(/\b[A-Z][A-Z_0-9]*\b/g)].map(([name]) => name),
   ]);
+  const counts = wordsOf(text);
+  const long = [...declared].filter((name) => name.length > 2 && !words.has(name));
+  const module = new Set([...functions, ...all(/\bconst (\w+)/g), ...all(/\bvar<[\w,]+>(\w+)/g)]);
+  const own = (name: string) =>
+    !module.has(name) && sources.filter((source) => wordsOf(source).has(name)).length === 1;
+  const common = shortest(
+    long.filter((name) => !own(name)),
+    counts,
+    new Set(counts.keys()),
+  );
+  const taken = [...common.values()];
+  return sources.map((source) => {
+    const inside = wordsOf(source);
+    const names = long.filter((name) => own(name) && inside.has(name));
+    return new Map([...common, ...shortest(names, inside, new Set([...inside.keys(), ...taken]))]);
+  });
+}
+
+/** How often each word is there. */
+function wordsOf(text: string): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();
   for (const [word] of text.matchAll(/[A-Za-z_]\w*/g)) counts.set(word, (counts.get(word) ?? 0) + 1);
-  const long = [...declared].filter((name) => name.length > 2 && !words.has(name));
-  long.sort((a, b) => counts.get(b)! - counts.get(a)! || (a < b ? -1 : 1));
-  const short = (function* () {
-    const letters = 'abcdefghijklmnopqrstuvwxyz';
-    for (const a of letters) for (const b of `${letters}0123456789`) if (!counts.has(a + b)) yield a + b;
-  })();
-  // Of two letters, these are words of WGSL (or reserved ones).
-  const next = (): string => {
-    const name = short.next().value!;
-    return ['as', 'do', 'fn', 'if', 'in', 'is', 'of'].includes(name) ? next() : name;
-  };
-  return new Map(long.map((name) => [name, next()]));
+  return counts;
+}
+
+/** Names of one letter, then of two, that are not taken, for the most frequent first. */
+function shortest(
+  long: readonly string[],
+  counts: ReadonlyMap<string, number>,
+  taken: ReadonlySet<string>,
+): ReadonlyMap<string, string> {
+  const letters = 'abcdefghijklmnopqrstuvwxyz';
+  const free = [
+    ...letters,
+    ...letters.toUpperCase(),
+    ...[...letters].flatMap((a) => [...`${letters}0123456789`].map((b) => a + b)),
+    // The last are words of WGSL, or reserved ones.
+  ].filter((name) => !taken.has(name) && !['as', 'do', 'fn', 'if', 'in', 'is', 'of'].includes(name));
+  const sorted = [...long].sort((a, b) => counts.get(b)! - counts.get(a)! || (a < b ? -1 : 1));
+  return new Map(sorted.map((name, i) => [name, free[i]!]));
 }
 
 const identifier = (name: string) => name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
@@ -72,7 +105,9 @@ const files = readdirSync(folder)
   });
 
 const names = shortNames(files.map(({ code }) => code));
-for (const file of files) file.code = file.code.replace(/[A-Za-z_]\w*/g, (word) => names.get(word) ?? word);
+files.forEach((file, i) => {
+  file.code = file.code.replace(/[A-Za-z_]\w*/g, (word) => names[i]!.get(word) ?? word);
+});
 
 const SPACES = { '<': 'storage,read', '>': 'storage,read_write', '=': 'uniform' };
 for (const file of files) {
