@@ -3,11 +3,11 @@
  * products, decoding and prefill of the mamba-130m shape, through `MambaLM` and straight on the ops. One JSON object on stdout
  * at the end, progress on stderr.
  *
- *   pnpm exec tsx --conditions=@mamba-ts/source bench/gpu.ts [scan] [gemm] [matvec] [decode] [decode-int8] [model]
+ *   pnpm exec tsx --conditions=@mamba-ts/source bench/gpu.ts [scan] [gemm] [matvec] [sample] [decode] [decode-int8] [model]
  *
  * For a machine with nothing but a driver: bench/pack.ts. Medians; every case is warmed up; inputs rotate, so that a cache of
- * 64 MB does not serve them twice. `GPU` is what the GPU spends by its own clock (timestamp queries), where it has one: the
- * sum of the kernels, without what lies between them. All else is wall time, from the call to the last result.
+ * 64 MB does not serve them twice. `GPU` is what the GPU spends by its own clock (timestamp queries), where it has one: from
+ * the first kernel's start to the last one's end, several runs one behind the other. All else is wall time, from the call to the last result.
  */
 import type { Tensor } from '@mamba-ts/backend';
 import { type GenerateOptions, MambaLM } from '@mamba-ts/model';
@@ -68,24 +68,28 @@ async function time(backend: WebgpuBackend, run: (i: number) => void): Promise<n
 type Timed = NonNullable<Awaited<ReturnType<typeof timedDevice>>>;
 let timed: Timed | undefined;
 
-/** Milliseconds of the GPU itself: the median of five, of the sum of the kernels; and what each took in the last one. */
-async function gpuTime(backend: WebgpuBackend, run: (i: number) => void): Promise<number | undefined> {
+/**
+ * Milliseconds of the GPU itself: from the first kernel's start to the last one's end, of so many runs that are handed over at
+ * once, for one; the median of five. On stderr: what each kernel took alone, a few microseconds for its timestamps included.
+ */
+async function gpuTime(
+  backend: WebgpuBackend,
+  runs: number,
+  run: (i: number) => void,
+): Promise<number | undefined> {
   if (!timed) return undefined;
+  const round = async (count: number) => {
+    for (let i = 0; i < count; i++) backend.scope(() => void run(i));
+    const marker = backend.zeros([1]);
+    await marker.data();
+    marker.dispose();
+  };
   const found: number[] = [];
-  let kernels: ReturnType<typeof byKernel> = [];
-  for (let i = 0; i < 6; i++) {
-    const times = await timed.profile(async () => {
-      backend.scope(() => void run(i));
-      const marker = backend.zeros([1]);
-      await marker.data();
-      marker.dispose();
-    });
-    kernels = byKernel(times.filter(({ label }) => label !== 'fill'));
-    if (i > 0) found.push(kernels.reduce((sum, { microseconds }) => sum + microseconds, 0) / 1000);
-  }
+  for (let i = 0; i < 6; i++) found.push((await timed.span(() => round(runs))) / runs / 1000);
+  const kernels = byKernel((await timed.profile(() => round(1))).filter(({ label }) => label !== 'fill'));
   for (const { kernel, count, microseconds } of kernels.slice(0, 12))
     console.error(`    ${microseconds.toFixed(1).padStart(9)} us  ${String(count).padStart(4)} x ${kernel}`);
-  return found.sort((a, b) => a - b)[2]!;
+  return found.slice(1).sort((a, b) => a - b)[2]!;
 }
 
 /** GB/s that a plain kernel reads and writes: y = a + b over 256 MB each. */
@@ -93,9 +97,10 @@ async function bandwidth(backend: WebgpuBackend): Promise<number> {
   const n = 2 ** 26;
   const [a, b] = [backend.zeros([n]), backend.zeros([n])];
   const ms = await time(backend, () => backend.ops.add({ a, b }));
+  const own = await gpuTime(backend, 16, () => backend.ops.add({ a, b }));
   a.dispose();
   b.dispose();
-  const value = (3 * 4 * n) / ms / 1e6;
+  const value = (3 * 4 * n) / (own ?? ms) / 1e6;
   report({ case: 'memory', shape: 'a + b, 2^26 f32', value, unit: 'GB/s' });
   return value;
 }
@@ -135,7 +140,8 @@ async function scan(backend: WebgpuBackend, limit: number): Promise<void> {
     const shape = `L=${L} D=${D} N=${N}`;
     report({ case: 'scan forward', shape, value: ms, unit: 'ms' });
     report({ case: 'scan forward', shape, value, unit: 'GB/s', limit, share: value / limit });
-    const own = await gpuTime(backend, (i) => backend.ops.selectiveScan(inputs[i % sets]!));
+    const runs = L > 32768 ? 4 : 16;
+    const own = await gpuTime(backend, runs, (i) => backend.ops.selectiveScan(inputs[i % sets]!));
     if (own) {
       report({ case: 'scan forward, GPU', shape, value: own, unit: 'ms' });
       const rate = bytes / own / 1e6;
@@ -235,7 +241,7 @@ async function decode(backend: WebgpuBackend, type: WeightType): Promise<void> {
     const enqueue = (performance.now() - start) / 50;
     await id.data();
     report({ case: `decode 130m ${type}`, shape: `${path}, enqueueing`, value: enqueue, unit: 'ms' });
-    const own = await gpuTime(backend, () => captured.replay());
+    const own = await gpuTime(backend, 2, () => captured.replay());
     if (own) report({ case: `decode 130m ${type}, GPU`, shape: path, value: own, unit: 'ms' });
     captured.dispose();
   }
@@ -248,9 +254,26 @@ async function decode(backend: WebgpuBackend, type: WeightType): Promise<void> {
       );
       const ms = await time(backend, () => network.prefill(ids));
       report({ case: 'prefill 130m f16', shape: `L=${L}`, value: (1000 * L) / ms, unit: 'tokens/s' });
-      const own = await gpuTime(backend, () => network.prefill(ids));
+      const own = await gpuTime(backend, 1, () => network.prefill(ids));
       if (own) report({ case: 'prefill 130m f16, GPU', shape: `L=${L}`, value: own, unit: 'ms' });
     }
+  }
+}
+
+async function sample(backend: WebgpuBackend): Promise<void> {
+  const { vocab } = MAMBA_130M;
+  const logits = backend.tensor(random(vocab, 5, 8), [1, vocab]);
+  const uniform = backend.tensor(new Float32Array([0.6]), [1]);
+  const cases = {
+    greedy: { temperature: 0 },
+    'temperature 1': { temperature: 1, uniform },
+    'top-k 40': { temperature: 0.8, topK: 40, uniform },
+    'top-p 0.95': { temperature: 0.8, topP: 0.95, uniform },
+    'top-k 40, top-p 0.95': { temperature: 0.8, topK: 40, topP: 0.95, uniform },
+  };
+  for (const [shape, options] of Object.entries(cases)) {
+    const own = await gpuTime(backend, 16, () => backend.ops.sample!({ logits, ...options }));
+    if (own) report({ case: `sample of ${vocab}, GPU`, shape, value: 1000 * own, unit: 'us' });
   }
 }
 
@@ -313,6 +336,7 @@ async function main(wanted: readonly string[]): Promise<void> {
     scan: () => scan(backend, limit),
     gemm: () => gemm(backend),
     matvec: () => matvecs(backend, limit),
+    sample: () => sample(backend),
     decode: () => decode(backend, 'f16'),
     'decode-int8': () => decode(backend, 'int8'),
     model: () => model(backend),

@@ -10,14 +10,16 @@ export interface KernelTime {
 const QUERIES = 4096;
 
 /**
- * A device whose compute passes are cut into one a dispatch while `profile` runs, each between two timestamps. `onDispatch` must
- * be given to the backend. Undefined where the adapter has no timestamps.
+ * A device whose compute passes are cut into one a dispatch while `profile` runs, each between two timestamps; that adds some
+ * microseconds to each. `span` is the time from the first kernel's start to the last one's end, in passes as they are, in
+ * microseconds. `onDispatch` must be given to the backend. Undefined where the adapter has no timestamps.
  */
 export async function timedDevice(gpu: GPU): Promise<
   | {
       device: GPUDevice;
       onDispatch: (info: { label: string }) => void;
       profile: (run: () => Promise<unknown>) => Promise<KernelTime[]>;
+      span: (run: () => Promise<unknown>) => Promise<number>;
     }
   | undefined
 > {
@@ -38,6 +40,8 @@ export async function timedDevice(gpu: GPU): Promise<
   });
   const staging = device.createBuffer({ size: 8 * QUERIES, usage: 0x1 | 0x8 /* MAP_READ, COPY_DST */ });
   let labels: string[] | undefined;
+  /** Passes while `span` runs. */
+  let passes: number | undefined;
 
   const create = device.createCommandEncoder.bind(device);
   device.createCommandEncoder = (descriptor) => {
@@ -45,6 +49,14 @@ export async function timedDevice(gpu: GPU): Promise<
     if (labels) {
       const begin = encoder.beginComputePass.bind(encoder);
       encoder.beginComputePass = () => cut(begin);
+    } else if (passes !== undefined) {
+      const begin = encoder.beginComputePass.bind(encoder);
+      encoder.beginComputePass = () => {
+        const at = 2 * passes!++;
+        return begin({
+          timestampWrites: { querySet, beginningOfPassWriteIndex: at, endOfPassWriteIndex: at + 1 },
+        });
+      };
     }
     return encoder;
   };
@@ -79,6 +91,17 @@ export async function timedDevice(gpu: GPU): Promise<
     } as unknown as GPUComputePassEncoder;
   }
 
+  async function read(count: number): Promise<BigUint64Array> {
+    const encoder = device.createCommandEncoder();
+    encoder.resolveQuerySet(querySet, 0, count, resolved, 0);
+    encoder.copyBufferToBuffer(resolved, 0, staging, 0, 8 * count);
+    device.queue.submit([encoder.finish()]);
+    await staging.mapAsync(1);
+    const times = new BigUint64Array(staging.getMappedRange().slice(0));
+    staging.unmap();
+    return times;
+  }
+
   return {
     device,
     onDispatch: ({ label }) => void labels?.push(label),
@@ -88,17 +111,20 @@ export async function timedDevice(gpu: GPU): Promise<
       await device.queue.onSubmittedWorkDone();
       const found = labels.slice(0, QUERIES / 2);
       labels = undefined;
-      const encoder = device.createCommandEncoder();
-      encoder.resolveQuerySet(querySet, 0, 2 * found.length, resolved, 0);
-      encoder.copyBufferToBuffer(resolved, 0, staging, 0, 16 * found.length);
-      device.queue.submit([encoder.finish()]);
-      await staging.mapAsync(1);
-      const times = new BigUint64Array(staging.getMappedRange().slice(0));
-      staging.unmap();
+      const times = await read(2 * found.length);
       return found.map((label, i) => ({
         label,
         microseconds: Number(times[2 * i + 1]! - times[2 * i]!) / 1000,
       }));
+    },
+    async span(run) {
+      passes = 0;
+      await run();
+      await device.queue.onSubmittedWorkDone();
+      const count = 2 * passes;
+      passes = undefined;
+      const times = await read(count);
+      return Number(times[count - 1]! - times[0]!) / 1000;
     },
   };
 }
