@@ -1,6 +1,6 @@
 // use: index
 // The next token of a row from its logits, and its log-probability: see `OptionalOps.sample` of the contract.
-// A workgroup is a row; each thread has a stretch of neighbouring ids, so that sums over threads are in the order of ids. One
+// A workgroup is a row; to draw, each thread has a stretch of neighbouring ids, so that sums over threads are in the order of ids. One
 // pass finds the largest logit and the sum of exponentials. To draw: top-k and top-p are one search, for the largest key (a
 // logit's bits, in the order of the numbers) such that the logits from there on are k, or hold p of the weight, two bits a pass;
 // as soon as at most LIST elements are left they are brought into workgroup memory, so that the passes that follow are short.
@@ -10,6 +10,7 @@ const WG: u32 = 256u;
 const DRAW: bool = true;
 const FILTER: bool = true; // top-k or top-p
 const LIST: u32 = 1024u;
+const AHEAD: u32 = 16u;
 struct Params {
   rows: u32, columns: u32, vocabulary: u32, topK: u32, // topK: 0 for all
   sharpness: f32, topP: f32, minP: f32, infinity: f32, // 1 / temperature
@@ -90,7 +91,7 @@ fn upTo(value: f32, i: u32) -> f32 {
 fn heldFrom(s: Source, kept: Kept, bounds: vec4u, peak: f32, i: u32, lane: Lane) -> Held {
   var weight = vec4f();
   var count = vec4f();
-  for (var j = i * s.stretch; j < endOf(s, i); j++) {
+  for (var j = i; j < s.count; j += WG) {
     let logit = logitAt(s, j);
     let key = keyOf(logit);
     if (!isKept(kept, key, idAt(s, j))) { continue; }
@@ -176,19 +177,26 @@ fn work(w: vec3u, n: vec3u, i: u32, lane: Lane) {
   var s = Source(row * p.columns, false, p.vocabulary, (p.vocabulary + WG - 1u) / WG);
 
   // The largest, the first of equals, and the sum of exponentials beside it. (`last` is 1 if there are NaN or infinity.)
-  let first = min(i * s.stretch, s.count - 1u);
+  // Here neighbouring threads have neighbouring ids, and read AHEAD of them before they look at one.
   var peak = LOWEST;
-  var place = first;
+  var place = min(i, s.count - 1u);
   var sum = 0.0;
-  for (var j = i * s.stretch; j < endOf(s, i); j++) {
-    let logit = logitAt(s, j);
-    let bits = bitcast<u32>(logit);
-    if ((bits & 0x7fffffffu) >= 0x7f800000u && bits != 0xff800000u) { atomicStore(&last, 1u); }
-    if (logit > peak) {
-      sum = sum * exp(max(peak - logit, -200.0)) + 1.0;
-      peak = logit;
-      place = j;
-    } else { sum += exp(max(logit - peak, -200.0)); }
+  for (var from_ = i; from_ < s.count; from_ += AHEAD * WG) {
+    var next: array<f32, AHEAD>;
+    for (var k = 0u; k < AHEAD; k++) { next[k] = logitAt(s, min(from_ + k * WG, s.count - 1u)); }
+    let before = peak;
+    for (var k = 0u; k < AHEAD; k++) {
+      let bits = bitcast<u32>(next[k]);
+      if ((bits & 0x7fffffffu) >= 0x7f800000u && bits != 0xff800000u) { atomicStore(&last, 1u); }
+      if (next[k] > peak) {
+        peak = next[k];
+        place = min(from_ + k * WG, s.count - 1u);
+      }
+    }
+    sum *= exp(max(before - peak, -200.0));
+    for (var k = 0u; k < AHEAD; k++) {
+      sum += select(0.0, exp(max(next[k] - peak, -200.0)), from_ + k * WG < s.count);
+    }
   }
   listLogits[i] = peak;
   scratch[i] = sum;

@@ -38,6 +38,15 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) i: u32
   let row = b * p.stride;
   let rowB = row + p.rank;
   let rowC = rowB + p.states;
+  // What the first quad of states needs is read before the threads wait for each other.
+  let quads = p.states / 4u;
+  let from_ = (b * p.channels + d) * quads;
+  var nextA = A[d * quads + part];
+  var nextState = state[from_ + part];
+  var nextB = projected4(rowB + 4u * part, rowC);
+  var nextC = projected4(rowC + 4u * part, row + p.stride);
+  let input = uz[b * 2u * p.channels + d];
+  let gate = uz[(b * 2u + 1u) * p.channels + d];
   var sum = 0.0;
   for (var unit = part; unit < (p.rank + 7u) / 8u; unit += 4u) {
     let weights = weight8(d, p.pitch, unit, p.rank);
@@ -47,20 +56,21 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) i: u32
   workgroupBarrier();
   let dt = softplus(vec4f(four(i) + bias[d / 4u][d % 4u])).x;
   workgroupBarrier();
-  let input = uz[b * 2u * p.channels + d];
-  let quads = p.states / 4u;
   var out = 0.0;
   for (var q = part; q < quads; q += 4u) {
-    let at = (b * p.channels + d) * quads + q;
-    let decay = exp(dt * max(A[d * quads + q], vec4f(-1e30)));
-    let h = decay * state[at] + dt * input * projected4(rowB + 4u * q, rowC);
-    if (live) { state[at] = h; }
-    out += dot(projected4(rowC + 4u * q, row + p.stride), h);
+    let decay = exp(dt * max(nextA, vec4f(-1e30)));
+    let h = decay * nextState + dt * input * nextB;
+    out += dot(nextC, h);
+    nextA = A[d * quads + q + 4u];
+    nextState = state[from_ + q + 4u];
+    nextB = projected4(rowB + 4u * q + 16u, rowC);
+    nextC = projected4(rowC + 4u * q + 16u, row + p.stride);
+    if (live) { state[from_ + q] = h; }
   }
   partial[i] = out;
   workgroupBarrier();
   if (part > 0u || !live) { return; }
   var value = four(i);
   if (p.hasSkip > 0u) { value += skip[d / 4u][d % 4u] * input; }
-  y[b * p.channels + d] = value * silu(vec4f(uz[(b * 2u + 1u) * p.channels + d])).x;
+  y[b * p.channels + d] = value * silu(vec4f(gate)).x;
 }

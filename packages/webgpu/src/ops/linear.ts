@@ -101,6 +101,11 @@ function sliceOf(gpu: Gpu, bias: Tensor, { row, rows }: Part): Loan {
 
 type Weight = Pick<Part, 'loan' | 'scales'>;
 
+/** Threads of a workgroup that adds up a row: up to a limit one for each eight numbers, so that all loads are on their way at once. */
+export function threadsOf(columns: number): number {
+  return columns > 1024 ? 256 : columns > 512 ? 128 : 64;
+}
+
 interface MatvecCall {
   weight: Weight;
   weightType: GpuTensor['dtype'];
@@ -122,12 +127,12 @@ function matvec(gpu: Gpu, call: MatvecCall): void {
   const params = [count, columns, pitch, rows, x.offset, x.stride, yOffset, outputs, bias ? 1 : 0];
   const snippet = weightSnippet(weightType, pitch);
   const batch = rows === 1 ? 1 : rows === 2 ? 2 : 4;
-  // Few outputs: a workgroup each, so that the device has something to do. Many: four share the loads of x.
-  const each = count < 512 ? 1 : 4;
+  // Few outputs: a workgroup each, so that the device has something to do. Many: some share the loads of x.
+  const each = count < 512 ? 1 : count < 4096 ? 2 : 4;
   const [across, down] = fold(Math.ceil(count / each));
   gpu.engine.run('matvec', {
     snippets: [gpu.engine.sumSnippet, snippet],
-    constants: { ROWS: each, BATCH: batch },
+    constants: { WG: threadsOf(columns), ROWS: each, BATCH: batch },
     bind,
     params,
     groups: [across, Math.ceil(rows / batch), down],

@@ -10,7 +10,7 @@ import type { Gpu } from '../gpu.js';
 import { layoutOf } from '../layout.js';
 import type { GpuTensor } from '../tensor.js';
 import { causalConv1dStep } from './causal-conv1d.js';
-import { linear } from './linear.js';
+import { linear, threadsOf } from './linear.js';
 import { rmsNorm } from './norms.js';
 import { selectiveScanStep } from './scan/step.js';
 import { split } from './split-concat.js';
@@ -46,6 +46,7 @@ function fused(gpu: Gpu, inputs: MambaStepInputs, dims: MambaStepDims): { y: Ten
   gpu.engine.run('step-in', {
     snippets: [gpu.engine.sumSnippet, inProj.snippet, inProj.scales ? 'norm-uniform' : 'norm-storage'],
     constants: {
+      WG: threadsOf(model),
       ROWS: 4,
       W: width,
       BIAS: convBias ? channels / 4 : 1,
