@@ -37,12 +37,15 @@ fn A4(d: u32, n: u32, part: u32) -> vec4f {
   return v;
 }
 
-fn x4At(at: vec4u) -> vec4f {
-  return vec4f(x[at.x], x[at.y], x[at.z], x[at.w]);
+// Of four tokens. What lies behind the end is some other number, and masked where it is used.
+fn x4At(at: u32) -> vec4f {
+  let D = p.channels;
+  return vec4f(x[at], x[at + D], x[at + 2u * D], x[at + 3u * D]);
 }
 
-fn delta4At(at: vec4u) -> vec4f {
-  return vec4f(delta[at.x], delta[at.y], delta[at.z], delta[at.w]);
+fn delta4At(at: u32) -> vec4f {
+  let D = p.channels;
+  return vec4f(delta[at], delta[at + D], delta[at + 2u * D], delta[at + 3u * D]);
 }
 
 @compute @workgroup_size(WG)
@@ -55,8 +58,6 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) i: u32
   let end = min(start + p.chunk, p.length);
   let tiles = (end - start + TILE - 1u) / TILE;
   let packs = !REVERSE && w.y == 0u && w.z == 0u && place.live;
-  let last = b * p.length + end - 1u;
-  let offsets = vec4u(0u, 1u, 2u, 3u);
   let offset = select(p.bOffset, p.cOffset, REVERSE);
   let im = select(p.bIm, p.cIm, REVERSE);
   let shared_ = offset + select(
@@ -103,9 +104,9 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) i: u32
     }
     // Four tokens, from the first or (REVERSE) the last of the chunk on.
     let from_ = start + select(0u, (end - start - 1u) / 4u * 4u, REVERSE);
-    var rows = min(vec4u(b * p.length + from_) + offsets, vec4u(last));
-    var xNext = x4At(rows * D + d);
-    var deltaNext = delta4At(rows * D + d);
+    var at4 = (b * p.length + from_) * D + d;
+    var xNext = x4At(at4);
+    var deltaNext = delta4At(at4);
     for (var step = 0u; step < tiles; step++) {
       let t0 = start + TILE * select(step, tiles - 1u - step, REVERSE);
       if (!CONSTANT) {
@@ -120,15 +121,18 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) i: u32
       for (var s = 0u; s < TILE; s += 4u) {
         let t4 = t0 + select(s, TILE - 4u - s, REVERSE);
         if (t4 >= end) { continue; }
-        // Behind the end no time passes and nothing comes in: the state stays.
-        let inside = vec4u(t4) + offsets < vec4u(end);
-        let x4 = select(ZERO, xNext, inside);
-        let dt4 = select(ZERO, timeStep(deltaNext + dBias), inside);
+        var x4 = xNext;
+        var dt4 = timeStep(deltaNext + dBias);
+        if (t4 + 4u > end) {
+          // Behind the end no time passes and nothing comes in: the state stays.
+          let inside = vec4u(t4) + vec4u(0u, 1u, 2u, 3u) < vec4u(end);
+          x4 = select(ZERO, x4, inside);
+          dt4 = select(ZERO, dt4, inside);
+        }
         let dtx4 = dt4 * x4;
-        let next = select(t4 + 4u, max(t4, start + 4u) - 4u, REVERSE);
-        rows = min(vec4u(b * p.length + next) + offsets, vec4u(last));
-        xNext = x4At(rows * D + d);
-        deltaNext = delta4At(rows * D + d);
+        at4 = (b * p.length + select(t4 + 4u, max(t4, start + 4u) - 4u, REVERSE)) * D + d;
+        xNext = x4At(at4);
+        deltaNext = delta4At(at4);
         for (var j = 0u; j < 4u; j++) {
           let o = select(j, 3u - j, REVERSE);
           let t = t4 + o;

@@ -7,8 +7,8 @@ export interface Chunks {
   readonly count: number;
 }
 
-/** Threads that keep a large GPU busy while each waits for memory. */
-const ENOUGH_THREADS = 2 ** 18;
+/** Threads that keep a large GPU busy while each waits for memory, and are so many that the last of them are soon done. */
+const ENOUGH_THREADS = 2 ** 19;
 /** Shorter chunks would spend more on their boundaries (a state for every N / 64 tokens) than they gain. */
 const SHORTEST = 64;
 /** From here on channels alone keep a device busy, and each chunk's first, state-only pass would be wasted. */
