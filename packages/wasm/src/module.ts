@@ -15,7 +15,7 @@ export interface Kernels {
   gemmScratch(): number;
   runAlone(kernel: number, pieces: number): void;
   run(kernel: number, pieces: number): void;
-  runSequence(first: number, count: number): number;
+  runSequence(base: number, first: number, count: number): number;
   join(pieces: number, maySleep: number): number;
   serve(thread: number): void;
 }
@@ -48,34 +48,30 @@ export async function loadModule(
       'wasm: this engine has no WebAssembly SIMD (Node 16.4, Chrome 91, Firefox 89, Safari 16.4 and later have it): use the cpu backend',
     );
   }
-  return withRelaxedSimd(relaxed, async (has) => {
-    if (relaxed && !has) {
-      throw new MambaError(
-        'UNSUPPORTED_DEVICE',
-        'wasm: relaxed: true, but this engine has no relaxed SIMD: leave the option out',
-      );
-    }
-    const variant = has ? 'relaxed' : 'simd';
-    const bytes = await read(FILES[variant]());
-    return { module: new WebAssembly.Module(shared ? bytes : withUnsharedMemory(bytes)), variant };
-  });
+  const has = relaxed !== false && withRelaxedSimd(() => WebAssembly.validate(new Uint8Array(RELAXED_PROBE)));
+  if (relaxed && !has) {
+    throw new MambaError(
+      'UNSUPPORTED_DEVICE',
+      'wasm: relaxed: true, but this engine has no relaxed SIMD: leave the option out',
+    );
+  }
+  const variant = has ? 'relaxed' : 'simd';
+  const bytes = await read(FILES[variant]());
+  const compile = () => new WebAssembly.Module(shared ? bytes : withUnsharedMemory(bytes));
+  return { module: has ? withRelaxedSimd(compile) : compile(), variant };
 }
 
 /**
- * Tells `compile` whether relaxed SIMD can be used. Node 20 has it, finished, behind a flag, which is on only while our
+ * Calls `use` with relaxed SIMD where the engine can. Node 20 has it, finished, behind a flag, which is on only while our
  * module is compiled: V8 reads it then and keeps what it read with the module. Node 22 has no such flag and needs none.
  */
-async function withRelaxedSimd<T>(
-  relaxed: boolean | undefined,
-  compile: (has: boolean) => Promise<T>,
-): Promise<T> {
-  if (relaxed === false) return compile(false);
-  const has = () => WebAssembly.validate(new Uint8Array(RELAXED_PROBE));
-  if (has() || !inNode() || !process.versions.node.startsWith('20.')) return compile(has());
+function withRelaxedSimd<T>(use: () => T): T {
+  if (!inNode() || !process.versions.node.startsWith('20.')) return use();
+  if (WebAssembly.validate(new Uint8Array(RELAXED_PROBE))) return use();
   const { setFlagsFromString } = process.getBuiltinModule('node:v8');
   setFlagsFromString('--experimental-wasm-relaxed-simd');
   try {
-    return await compile(has());
+    return use();
   } finally {
     setFlagsFromString('--no-experimental-wasm-relaxed-simd');
   }

@@ -165,6 +165,17 @@ describe('dispose', () => {
   });
 });
 
+test('backends made at the same moment have the threads and instructions that they would have alone', async () => {
+  const alone = await createWasmBackend({ threads: 2 });
+  const made = await Promise.all([1, 2, 2].map((threads) => createWasmBackend({ threads })));
+  expect(made.map((backend) => backend.description)).toEqual([
+    alone.description.replace('2 threads', '1 thread'),
+    alone.description,
+    alone.description,
+  ]);
+  for (const backend of [alone, ...made]) await backend.dispose();
+});
+
 test('two backends side by side know nothing of each other', async () => {
   const [a, b] = [await create({ threads: 2 }), await create({ threads: 3, relaxed: false })];
   const product = async (backend: Backend, value: number) => {
