@@ -64,7 +64,8 @@ export class TensorLedger {
   }
 }
 
-function tensorsIn(value: unknown, found = new Set<Tensor>(), seen = new Set<object>()): Set<Tensor> {
+/** The tensors in a value: in its fields, items, keys and values. */
+export function tensorsIn(value: unknown, found = new Set<Tensor>(), seen = new Set<object>()): Set<Tensor> {
   if (typeof value !== 'object' || value === null || seen.has(value) || ArrayBuffer.isView(value))
     return found;
   seen.add(value);

@@ -1,16 +1,19 @@
 /* Rows of a table, widened where they are narrow. The ids were checked. */
 import { int, ptr } from './args';
+import { unpackRow } from './panels';
 import { min } from './simd';
 import { F32, widen, widenScales } from './widen';
 
-/** 0 ids, 1 weight, 2 scales, 3 kind, 4 y, 5 ids' number, 6 D. A piece: 16 ids. Scratch: D floats. */
+/** 0 ids, 1 weight, 2 scales, 3 kind, 4 y, 5 ids' number, 6 D, 7 whether the weight is in panels. A piece: 16 ids. Scratch: D floats. */
 export function embedding(piece: i32, scratch: usize): void {
   const d = int(6);
   const bytes = <usize>d << 2;
   for (let i = piece << 4, stop = min(int(5), i + 16); i < stop; i++) {
     const id = load<i32>(ptr(0) + (<usize>i << 2));
     const to = ptr(4) + <usize>i * bytes;
-    if (int(3) == F32) {
+    if (int(7)) {
+      unpackRow(int(3), ptr(1), ptr(2), d, id, to);
+    } else if (int(3) == F32) {
       memory.copy(to, ptr(1) + <usize>id * bytes, bytes);
     } else {
       widen(int(3), ptr(1), <usize>id * d, widenScales(ptr(2), id, d, 0), d, scratch);

@@ -1,133 +1,135 @@
 /*
  * C[M, N] = A[M, K] B[K, N] (+ bias, or + C): the matrix products of `linear` and of its gradients.
  *
- * Micro-kernel: a 4x8 tile of C in eight registers; a step in k loads eight of B, splats four of A, and does eight
- * fused multiply-adds, which are just enough independent chains to hide their latency. (6x8 is no faster where V8 keeps
- * it in registers, and half as fast in Node 20, which spills it.) The loop is not unrolled: Binaryen would merge the
- * steps and V8 would spill.
+ * Micro-kernel: a 5x8 tile of C in ten registers. A step in k loads eight of B and five of A (four as one vector, whose lanes it
+ * splats one after another, since V8 puts all loads of a loop first and has fifteen registers) and does ten fused
+ * multiply-adds, enough independent chains to hide their latency. (4x8 is a tenth slower, 6x8 spills; so does any tile if the
+ * loop is unrolled, since Binaryen merges the steps.)
  *
- * A comes packed in panels [M/4][K][4], by a job of its own, since all pieces share it. Each piece is a block of
- * 64 columns of C: it packs its part of B, BLOCK_K at a time, into panels [8][k][8] of its thread's scratch memory (96 KB, L2),
- * widening f16, bf16 and int8 on the way, and runs down the rows in chunks whose part of A stays in L2 too, so that one
- * panel of B (12 KB) and one of A (6 KB) are in L1 at a time. Weights are read from memory once.
+ * A comes packed in panels [M/5][K][5], by a job of its own, since all pieces share it. Each piece is a block of
+ * 64 columns of C and runs down the rows in chunks, BLOCK_K of the depth at a time, so that its part of B (96 KB) and that of A stay
+ * in L2, and one panel of B (12 KB) and one of A (8 KB) in L1. Weights in f32 are read from their panels (panels.ts) as they
+ * are; narrow ones are widened, and what is no weight is packed, into panels [8][k][8] of the thread's scratch memory.
  *
  * The order of summation of an element of C depends on K alone.
  */
 import { ZEROS } from '../src/layout';
 import { int, ptr } from './args';
-import { madd, min, storePart, storeTransposed } from './simd';
-import { F32, widen, widenScales } from './widen';
+import { evenHalves, oddHalves, packFour } from './panels';
+import { halfMask, halfScale, madd, min, storePart, upperHalves } from './simd';
+import { F16, F32, INT8, widen, widenScales } from './widen';
 
-const TILE_M: i32 = 4;
+const TILE_M: i32 = 5;
 const TILE_N: i32 = 8;
 /** Columns of C in a piece. */
 const BLOCK_N: i32 = 64;
 /** A multiple of 32, so that blocks of int8 are not cut. */
 const BLOCK_K: i32 = 384;
 /** Rows of C between two looks at another panel of B. */
-const BLOCK_M: i32 = 128;
+const BLOCK_M: i32 = 130;
+/** Rows of A in a piece of packing. */
+const PACK_M: i32 = 60;
 
-/** Four columns of a panel, from four rows of the source at `row`, 4 * count long. */
-@inline function packFour(row: usize, stride: usize, count: i32, out: usize, outStride: usize): void {
-  const r1 = row + stride;
-  const r2 = r1 + stride;
-  const r3 = r2 + stride;
-  let k = 0;
-  for (; k + 4 <= count; k += 4) {
-    const at = <usize>k << 2;
-    storeTransposed(
-      v128.load(row + at), v128.load(r1 + at), v128.load(r2 + at), v128.load(r3 + at),
-      out, outStride,
-    );
-    out += 4 * outStride;
-  }
-  for (; k < count; k++) {
-    const at = <usize>k << 2;
-    store<f32>(out, load<f32>(row + at));
-    store<f32>(out, load<f32>(r1 + at), 4);
-    store<f32>(out, load<f32>(r2 + at), 8);
-    store<f32>(out, load<f32>(r3 + at), 12);
-    out += outStride;
-  }
+/** A panel of five rows at `row`. */
+function packFive(row: usize, stride: usize, count: i32, out: usize): void {
+  packFour(row, stride, count, out, 20);
+  row += 4 * stride;
+  for (let k = 0; k < count; k++) store<f32>(out + <usize>(20 * k), load<f32>(row + (k << 2)), 16);
 }
 
-/** As `packFour`, with `rows` < 4 rows: the others are zero. */
-function packFew(row: usize, stride: usize, rows: i32, count: i32, out: usize, outStride: usize): void {
+/** As `packFive`, with `rows` < 5 rows: the others are zero. */
+function packFew(row: usize, stride: usize, rows: i32, count: i32, out: usize): void {
   for (let k = 0; k < count; k++) {
-    for (let r = 0; r < 4; r++) {
+    for (let r = 0; r < TILE_M; r++) {
       store<f32>(out + (r << 2), r < rows ? load<f32>(row + <usize>r * stride + (<usize>k << 2)) : 0);
     }
-    out += outStride;
+    out += 20;
   }
 }
 
 /**
- * Panels [rows/4][columns][4] of a matrix [rows, columns] whose rows are `ld` apart.
- * 0 source, 1 rows, 2 columns, 3 destination, 4 ld. A piece: 16 panels.
+ * Panels [rows/5][columns][5] of a matrix [rows, columns] whose rows are `ld` apart.
+ * 0 source, 1 rows, 2 columns, 3 destination, 4 ld. A piece: 12 panels.
  */
 export function packRows(piece: i32, scratch: usize): void {
   const rows = int(1);
   const columns = int(2);
   const stride = <usize>int(4) << 2;
-  const end = min(rows, (piece + 1) << 6);
-  for (let row = piece << 6; row < end; row += TILE_M) {
+  const end = min(rows, (piece + 1) * PACK_M);
+  for (let row = piece * PACK_M; row < end; row += TILE_M) {
     const from = ptr(0) + <usize>row * stride;
     const to = ptr(3) + (<usize>row * columns << 2);
-    if (end - row >= TILE_M) packFour(from, stride, columns, to, 16);
-    else packFew(from, stride, end - row, columns, to, 16);
+    if (end - row >= TILE_M) packFive(from, stride, columns, to);
+    else packFew(from, stride, end - row, columns, to);
   }
 }
 
 /**
- * Panels [columns/4][rows][4] of a matrix [rows, columns] whose rows are `ld` apart: those of its transpose.
- * 0 source, 1 rows, 2 columns, 3 destination, 4 ld. A piece: 16 panels.
+ * Panels [columns/5][rows][5] of a matrix [rows, columns] whose rows are `ld` apart: those of its transpose.
+ * 0 source, 1 rows, 2 columns, 3 destination, 4 ld. A piece: 12 panels.
  */
 export function packColumns(piece: i32, scratch: usize): void {
   const rows = int(1);
   const columns = int(2);
-  const first = piece << 6;
-  const end = min(columns, first + 64);
-  const whole = first + ((end - first) & ~3);
-  const panel = <usize>rows << 4;
+  const first = piece * PACK_M;
+  const end = min(columns, first + PACK_M);
+  const panel = <usize>rows * 20;
   for (let row = 0; row < rows; row++) {
     let from = ptr(0) + (<usize>row * int(4) + first << 2);
-    let to = ptr(3) + <usize>(first >> 2) * panel + (<usize>row << 4);
-    for (let column = first; column < whole; column += 4) {
-      v128.store(to, v128.load(from));
-      from += 16;
+    let to = ptr(3) + (<usize>first * rows << 2) + <usize>row * 20;
+    for (let column = first; column < end; column += TILE_M) {
+      const left = end - column;
+      if (left >= TILE_M) {
+        v128.store(to, v128.load(from));
+        store<f32>(to, load<f32>(from, 16), 16);
+      } else {
+        for (let c = 0; c < TILE_M; c++) store<f32>(to + (c << 2), c < left ? load<f32>(from + (c << 2)) : 0);
+      }
+      from += 20;
       to += panel;
-    }
-    if (whole < end) {
-      for (let c = 0; c < 4; c++) store<f32>(to + (c << 2), whole + c < end ? load<f32>(from + (c << 2)) : 0);
     }
   }
 }
 
-/** B[k0.., n0..] from [N, K] (a weight) into panels; `wide` has room for the widened rows. */
-function packTransposed(
-  kind: i32, b: usize, scales: usize, ld: i32, n0: i32, n: i32, k0: i32, k: i32, out: usize, wide: usize,
+/** Columns k0... of the panels of a narrow weight that begin with row n0, for `n` rows, to panels of f32. */
+function widenPanels(
+  kind: i32, b: usize, scales: usize, columns: i32, n0: i32, n: i32, k0: i32, k: i32, out: usize,
 ): void {
-  let row: usize;
-  let stride: usize;
-  if (kind == F32) {
-    row = b + (<usize>n0 * ld + k0 << 2);
-    stride = <usize>ld << 2;
-  } else {
-    // Rows of whole vectors, since widening writes whole vectors.
-    stride = <usize>((k + 3) & ~3) << 2;
-    for (let i = 0; i < n; i++) {
-      widen(kind, b, <usize>(n0 + i) * ld + k0, widenScales(scales, n0 + i, ld, k0), k, wide + <usize>i * stride);
+  const panel = <usize>k << 5;
+  if (kind == INT8) {
+    const blocks = columns + 31 >> 5;
+    for (let row = n0; row < n0 + n; row += 16) {
+      const from = b + <usize>(row >> 4) * (<usize>(columns + 1 >> 1) << 5) + (<usize>k0 << 4);
+      const scale = scales + (<usize>((row >> 4) * blocks + (k0 >> 5)) << 6);
+      for (let g = 0; g < 4; g++) {
+        widenFour(from + (g << 3), scale + (g << 4), k, out + <usize>(g >> 1) * panel + ((g & 1) << 4));
+      }
+      out += 2 * panel;
     }
-    row = wide;
+    return;
   }
-  for (let i = 0; i < n; i += TILE_N) {
-    for (let h = 0; h < TILE_N; h += 4) {
-      const left = n - i - h;
-      if (left >= 4) packFour(row, stride, k, out + (h << 2), 32);
-      else packFew(row, stride, left < 0 ? 0 : left, k, out + (h << 2), 32);
-      row += 4 * stride;
+  const f16 = kind == F16;
+  const mask = f16 ? halfMask() : upperHalves();
+  const factor = f16 ? halfScale() : f32x4.splat(1);
+  for (let row = n0; row < n0 + n; row += 8) {
+    let from = b + <usize>(row >> 3) * (<usize>columns << 4) + (<usize>k0 << 4);
+    for (const end = out + panel; out < end; out += 32, from += 16) {
+      const v = v128.load(from);
+      v128.store(out, f32x4.mul(evenHalves(f16, v, mask), factor));
+      v128.store(out, f32x4.mul(oddHalves(f16, v, mask), factor), 16);
     }
-    out += <usize>k << 5;
+  }
+}
+
+/** Four rows of a panel of int8, `k` columns. */
+function widenFour(from: usize, scales: usize, k: i32, out: usize): void {
+  for (let i = 0; i < k; i += 2) {
+    const scale = v128.load(scales + (<usize>(i >> 5) << 6));
+    const pair = v128.load_ext<i8>(from);
+    v128.store(out, f32x4.mul(f32x4.convert_i32x4_s(i32x4.shr_s(i32x4.shl(pair, 16), 16)), scale));
+    if (i + 1 < k) v128.store(out, f32x4.mul(f32x4.convert_i32x4_s(i32x4.shr_s(pair, 16)), scale), 32);
+    from += 32;
+    out += 64;
   }
 }
 
@@ -156,7 +158,7 @@ function packPlain(
   }
 }
 
-/** One tile: `k` steps from the eight vectors at `init` (rows `initStride` apart) into `c` (rows `stride` apart). */
+/** One tile: `k` steps from the ten vectors at `init` (rows `initStride` apart) into `c` (rows `stride` apart). */
 export function tile(a: usize, b: usize, k: i32, init: usize, initStride: usize, c: usize, stride: usize): void {
   let c00 = v128.load(init), c01 = v128.load(init, 16);
   init += initStride;
@@ -165,23 +167,29 @@ export function tile(a: usize, b: usize, k: i32, init: usize, initStride: usize,
   let c20 = v128.load(init), c21 = v128.load(init, 16);
   init += initStride;
   let c30 = v128.load(init), c31 = v128.load(init, 16);
+  init += initStride;
+  let c40 = v128.load(init), c41 = v128.load(init, 16);
   const end = b + (<usize>k << 5);
   do {
     const b0 = v128.load(b);
     const b1 = v128.load(b, 16);
-    let x = v128.load32_splat(a);
+    const four = v128.load(a);
+    let x = v128.shuffle<f32>(four, four, 0, 0, 0, 0);
     c00 = madd(x, b0, c00);
     c01 = madd(x, b1, c01);
-    x = v128.load32_splat(a, 4);
+    x = v128.shuffle<f32>(four, four, 1, 1, 1, 1);
     c10 = madd(x, b0, c10);
     c11 = madd(x, b1, c11);
-    x = v128.load32_splat(a, 8);
+    x = v128.shuffle<f32>(four, four, 2, 2, 2, 2);
     c20 = madd(x, b0, c20);
     c21 = madd(x, b1, c21);
-    x = v128.load32_splat(a, 12);
+    x = v128.shuffle<f32>(four, four, 3, 3, 3, 3);
     c30 = madd(x, b0, c30);
     c31 = madd(x, b1, c31);
-    a += 16;
+    x = v128.load32_splat(a, 16);
+    c40 = madd(x, b0, c40);
+    c41 = madd(x, b1, c41);
+    a += 20;
     b += 32;
   } while (b < end);
   v128.store(c, c00);
@@ -195,6 +203,9 @@ export function tile(a: usize, b: usize, k: i32, init: usize, initStride: usize,
   c += stride;
   v128.store(c, c30);
   v128.store(c, c31, 16);
+  c += stride;
+  v128.store(c, c40);
+  v128.store(c, c41, 16);
 }
 
 /** A tile that hangs over the edge of C: through a whole one at `spare`. */
@@ -222,7 +233,7 @@ function edgeTile(
 }
 
 /**
- * 0 packed A, 1 B, 2 scales of B, 3 kind of B, 4 whether B is [N, K], 5 bias or 0, 6 C, 7 M, 8 N, 9 K, 10 rows of C in a piece.
+ * 0 packed A, 1 B, 2 scales of B, 3 kind of B, 4 whether B is a weight in panels (or a matrix [K, N]), 5 bias or 0, 6 C, 7 M, 8 N, 9 K, 10 rows of C in a piece.
  * Pieces: blocks of columns, within blocks of rows.
  */
 export function gemm(piece: i32, scratch: usize): void {
@@ -241,20 +252,22 @@ export function gemm(piece: i32, scratch: usize): void {
   const stride = <usize>n << 2;
   const packed = scratch;
   const spare = packed + (BLOCK_N * BLOCK_K << 2);
-  const wide = spare + 128;
+  const wide = spare + 160;
+  const inPlace = int(4) && int(3) == F32;
   for (let k0 = 0; k0 < k; k0 += BLOCK_K) {
     const depth = min(BLOCK_K, k - k0);
     const first = k0 == 0;
-    if (int(4)) packTransposed(int(3), ptr(1), ptr(2), k, n0, width, k0, depth, packed, wide);
-    else packPlain(int(3), ptr(1), ptr(2), n, n0, width, k0, depth, packed, wide);
+    if (int(4) && !inPlace) widenPanels(int(3), ptr(1), ptr(2), k, n0, width, k0, depth, packed);
+    else if (!inPlace) packPlain(int(3), ptr(1), ptr(2), n, n0, width, k0, depth, packed, wide);
     for (let chunk = m0; chunk < mEnd; chunk += BLOCK_M) {
       const chunkEnd = min(mEnd, chunk + BLOCK_M);
-      let panel = packed;
+      let panel = inPlace ? ptr(1) + (<usize>n0 * k << 2) + (<usize>k0 << 5) : packed;
+      const next = <usize>(inPlace ? k : depth) << 5;
       for (let j = 0; j < width; j += TILE_N) {
         const columns = width - j;
         const biasHere = bias + <usize>(j >> 3) * biasStep;
         for (let i = chunk; i < chunkEnd; i += TILE_M) {
-          const at = a + (<usize>i * k + (<usize>k0 << 2) << 2);
+          const at = a + (<usize>i * k + <usize>(TILE_M * k0) << 2);
           const c = ptr(6) + <usize>i * stride + (n0 + j << 2);
           if (columns >= TILE_N && chunkEnd - i >= TILE_M) {
             if (first) tile(at, panel, depth, biasHere, 0, c, stride);
@@ -263,7 +276,7 @@ export function gemm(piece: i32, scratch: usize): void {
             edgeTile(at, panel, depth, first, biasHere, c, stride, min(TILE_M, chunkEnd - i), min(TILE_N, columns), spare);
           }
         }
-        panel += <usize>depth << 5;
+        panel += next;
       }
     }
   }
@@ -271,5 +284,5 @@ export function gemm(piece: i32, scratch: usize): void {
 
 /** Bytes of scratch memory that `gemm` needs a thread. */
 export function gemmScratch(): i32 {
-  return (BLOCK_N * BLOCK_K << 3) + 128 + 64;
+  return (BLOCK_N * BLOCK_K << 2) + 160 + (BLOCK_N << 2) + 64;
 }

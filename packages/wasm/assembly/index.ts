@@ -5,8 +5,8 @@ export { gemmScratch } from './gemm';
 
 // The inner loops: exported only so that Binaryen does not inline them. Each needs all the registers for itself.
 export { tile } from './gemm';
-export { dot } from './matvec';
-export { dotBf16, dotF16, dotInt8 } from './matvec-narrow';
+export { panelF32 } from './matvec';
+export { panelBf16, panelF16, panelInt8 } from './matvec-narrow';
 export { advanceOne, advanceTwo, advanceTwoConstant, decays } from './scan';
 export { stepDecays, stepStates } from './scan-step';
 export { forthAndBack, forthAndBackConstant, stateOnly } from './scan-backward';

@@ -1,162 +1,135 @@
 /*
- * y[M, N] = x[M, K] w[N, K]^T + bias for few rows of x and weights in f16, bf16 or int8. As `matvec`: the weights are read once, in
- * order. What x must be for that is prepared once (`prepareX`), by one thread.
+ * What `matvec` does with a panel in f16, bf16 or int8. What x must be for that is prepared once (`prepareX`), by one thread.
  *
- * f16, bf16: a vector of weights is four 32-bit lanes of two each. The odd ones are in place but for a shift and a mask, so
- * x comes with its even and odd elements apart. f16's bits, moved to where a float has them, are its value times 2^-112: x
- * comes times 2^64 (so that neither overflows) and the sum is scaled by 2^48.
+ * f16: the bits of a half, moved to where a float has them, are its value times 2^-112: x comes times 2^64 (so that neither
+ * overflows) and the sum is scaled by 2^48. bf16 takes x as it is.
  *
- * int8: dot products of 16-bit integers. x comes as integers of 30 bits, in units of its largest element / 2^29, each as two halves
- * of 15 bits, so that all products and the sums of a block are exact: no accuracy is lost against f32.
+ * int8: dot products of 16-bit integers, two columns in each. x comes as integers of 30 bits in a unit that is a power of two, each
+ * as two halves of 15 bits, so that all products and the sums of a block are exact: no accuracy is lost against f32.
  */
 import { int, ptr } from './args';
-import { halfMask, madd, min, sum, two15, upperHalves } from './simd';
-import { BF16, F16, INT8 } from './widen';
-
-/** Even, odd elements of each eight; zeros past the end. */
-function prepareHalves(x: usize, k: i32, factor: f32, to: usize): void {
-  for (let i = 0; i < k; i++) {
-    const lane = i >> 1 & 3 | (i & 1) << 2;
-    store<f32>(to + (<usize>(i & ~7) + lane << 2), load<f32>(x + (i << 2)) * factor);
-  }
-  for (let i = k; i & 7; i++) store<f32>(to + (<usize>(i & ~7) + (i >> 1 & 3 | (i & 1) << 2) << 2), 0);
-}
-
-/** Eight high halves, eight low ones, and so on to a whole block; the unit at `unit`. */
-function prepareIntegers(x: usize, k: i32, to: usize, unit: usize): void {
-  let largest: f32 = 0;
-  let sane = true;
-  for (let i = 0; i < k; i++) {
-    const size = abs<f32>(load<f32>(x + (i << 2)));
-    if (size > largest) largest = size;
-    if (!(size < Infinity)) sane = false;
-  }
-  // A row with NaN or infinity gives NaN.
-  store<f32>(unit, sane ? largest * <f32>1.862645149230957e-9 : NaN);
-  const scale: f64 = largest > 0 && sane ? 536870912.0 / <f64>largest : 0;
-  for (let i = 0; i < (k + 31 & ~31); i++) {
-    const value = i < k && sane ? <i32>nearest<f64>(<f64>load<f32>(x + (i << 2)) * scale) : 0;
-    const at = to + (<usize>(i & ~7) << 2) + ((i & 7) << 1);
-    store<i16>(at, <i16>(value >> 15));
-    store<i16>(at, <i16>(value & 0x7fff), 16);
-  }
-}
+import { evenHalves, oddHalves } from './panels';
+import { halfMask, loadPart, madd, two15, upperHalves } from './simd';
+import { INT8 } from './widen';
 
 /** Bytes of a prepared row of x. */
-@inline function preparedBytes(k: i32): usize {
-  return <usize>(k + 31 & ~31) << 2;
+@inline export function preparedBytes(k: i32): usize {
+  return <usize>(k + 3 & ~3) << 2;
+}
+
+/** Of each two columns: two high halves, two low ones. */
+function prepareIntegers(x: usize, k: i32, to: usize, unitAt: usize): void {
+  let sizes = f32x4.splat(0);
+  // The bits of floats without their sign have the order of the floats; infinities and NaN are the largest.
+  for (let i = 0; i < k; i += 4) sizes = i32x4.max_u(sizes, f32x4.abs(loadPart(x + (<usize>i << 2), k - i)));
+  const largest = max<u32>(
+    max<u32>(i32x4.extract_lane(sizes, 0), i32x4.extract_lane(sizes, 1)),
+    max<u32>(i32x4.extract_lane(sizes, 2), i32x4.extract_lane(sizes, 3)),
+  );
+  // The largest is below 2^(exponent - 126); the unit 2^30 times smaller, and neither it nor its inverse is subnormal or infinite.
+  const sane = largest < 0x7f800000;
+  const exponent = max<u32>(largest >> 23, 30);
+  const scale = sane ? f32x4.splat(reinterpret<f32>(283 - exponent << 23)) : f32x4.splat(0);
+  // A row with NaN or infinity gives NaN.
+  store<f32>(unitAt, sane ? reinterpret<f32>(exponent - 29 << 23) : NaN);
+  const low = i32x4.splat(0x7fff);
+  for (let i = 0; i < k; i += 4) {
+    const v = f32x4.mul(loadPart(x + (<usize>i << 2), k - i), scale);
+    const value = i32x4.trunc_sat_f32x4_s(f32x4.nearest(v));
+    const halves = i16x8.narrow_i32x4_s(i32x4.shr_s(value, 15), v128.and(value, low));
+    v128.store(to, v128.shuffle<i32>(halves, halves, 0, 2, 1, 3));
+    to += 16;
+  }
 }
 
 /** 0 x, 1 prepared, 2 kind of the weights, 3 M, 4 K, 5 units, 6 how many elements x's rows are apart. One piece. */
 export function prepareX(piece: i32, scratch: usize): void {
   const k = int(4);
+  const factor = f32x4.splat(1.8446744073709552e19);
   for (let row = 0, m = int(3); row < m; row++) {
     const x = ptr(0) + (<usize>row * int(6) << 2);
     const to = ptr(1) + <usize>row * preparedBytes(k);
-    if (int(2) == INT8) prepareIntegers(x, k, to, ptr(5) + (row << 2));
-    else prepareHalves(x, k, int(2) == F16 ? <f32>1.8446744073709552e19 : 1, to);
-  }
-}
-
-/** Even elements of eight halves. */
-@inline function even(half: bool, v: v128, mask: v128): v128 {
-  const high = i32x4.shl(v, 16);
-  return half ? v128.and(i32x4.shr_s(high, 3), mask) : high;
-}
-
-@inline function odd(half: bool, v: v128, mask: v128): v128 {
-  return v128.and(half ? i32x4.shr_s(v, 3) : v, mask);
-}
-
-/** A row of weights times a prepared row of x, `count` vectors of eight. */
-@inline function dotHalves(half: bool, x: usize, count: i32, w: usize): v128 {
-  const mask = half ? halfMask() : upperHalves();
-  const end = w + (<usize>count << 4);
-  const whole = w + (<usize>(count & ~3) << 4);
-  let a0 = f32x4.splat(0), a1 = a0, a2 = a0, a3 = a0;
-  while (w < whole) {
-    let v = v128.load(w);
-    a0 = madd(odd(half, v, mask), v128.load(x, 16), madd(even(half, v, mask), v128.load(x), a0));
-    v = v128.load(w, 16);
-    a1 = madd(odd(half, v, mask), v128.load(x, 48), madd(even(half, v, mask), v128.load(x, 32), a1));
-    v = v128.load(w, 32);
-    a2 = madd(odd(half, v, mask), v128.load(x, 80), madd(even(half, v, mask), v128.load(x, 64), a2));
-    v = v128.load(w, 48);
-    a3 = madd(odd(half, v, mask), v128.load(x, 112), madd(even(half, v, mask), v128.load(x, 96), a3));
-    x += 128;
-    w += 64;
-  }
-  while (w < end) {
-    const v = v128.load(w);
-    a0 = madd(odd(half, v, mask), v128.load(x, 16), madd(even(half, v, mask), v128.load(x), a0));
-    x += 32;
-    w += 16;
-  }
-  return f32x4.add(f32x4.add(a0, a1), f32x4.add(a2, a3));
-}
-
-export function dotF16(x: usize, count: i32, w: usize): f32 {
-  return sum(dotHalves(true, x, count, w)) * 281474976710656.0;
-}
-
-export function dotBf16(x: usize, count: i32, w: usize): f32 {
-  return sum(dotHalves(false, x, count, w));
-}
-
-/** A block of 32 int8 times one of prepared x, times its scale, added to acc. */
-@inline function addBlock(x: usize, w: usize, scale: v128, unit: v128, acc: v128): v128 {
-  let v = v128.load_ext<i8>(w);
-  let high = i32x4.dot_i16x8_s(v, v128.load(x)), low = i32x4.dot_i16x8_s(v, v128.load(x, 16));
-  v = v128.load_ext<i8>(w, 8);
-  high = i32x4.add(high, i32x4.dot_i16x8_s(v, v128.load(x, 32)));
-  low = i32x4.add(low, i32x4.dot_i16x8_s(v, v128.load(x, 48)));
-  v = v128.load_ext<i8>(w, 16);
-  high = i32x4.add(high, i32x4.dot_i16x8_s(v, v128.load(x, 64)));
-  low = i32x4.add(low, i32x4.dot_i16x8_s(v, v128.load(x, 80)));
-  v = v128.load_ext<i8>(w, 24);
-  high = i32x4.add(high, i32x4.dot_i16x8_s(v, v128.load(x, 96)));
-  low = i32x4.add(low, i32x4.dot_i16x8_s(v, v128.load(x, 112)));
-  // high 2^15 + low
-  return madd(madd(f32x4.convert_i32x4_s(high), unit, f32x4.convert_i32x4_s(low)), scale, acc);
-}
-
-/** One row of int8 times a prepared row of x: in units of x. `s`: the row's scales. */
-export function dotInt8(x: usize, blocks: i32, w: usize, s: usize): f32 {
-  const unit = two15();
-  const end = w + (<usize>blocks << 5);
-  const even = w + (<usize>(blocks & ~1) << 5);
-  let a0 = f32x4.splat(0), a1 = a0;
-  while (w < even) {
-    a0 = addBlock(x, w, v128.load32_splat(s), unit, a0);
-    a1 = addBlock(x + 128, w + 32, v128.load32_splat(s, 4), unit, a1);
-    x += 256;
-    w += 64;
-    s += 8;
-  }
-  if (w < end) a0 = addBlock(x, w, v128.load32_splat(s), unit, a0);
-  return sum(f32x4.add(a0, a1));
-}
-
-/** 0 prepared x, 1 w, 2 bias or 0, 3 y, 4 M, 5 N, 6 K, 7 rows of w in a piece, 8 kind, 9 scales, 10 units. */
-export function matvecNarrow(piece: i32, scratch: usize): void {
-  const m = int(4);
-  const n = int(5);
-  const k = int(6);
-  const kind = int(8);
-  const bias = ptr(2);
-  const stride = <usize>k << (kind == INT8 ? 0 : 1);
-  const blocks = k + 31 >> 5;
-  const end = min(n, (piece + 1) * int(7));
-  for (let row = piece * int(7); row < end; row++) {
-    const w = ptr(1) + <usize>row * stride;
-    const b: f32 = bias ? load<f32>(bias + (row << 2)) : 0;
-    for (let i = 0; i < m; i++) {
-      const x = ptr(0) + <usize>i * preparedBytes(k);
-      let y: f32;
-      if (kind == INT8) y = dotInt8(x, blocks, w, ptr(9) + (<usize>row * blocks << 2)) * load<f32>(ptr(10) + (i << 2));
-      else if (kind == BF16) y = dotBf16(x, k + 7 >> 3, w);
-      else y = dotF16(x, k + 7 >> 3, w);
-      store<f32>(ptr(3) + (<usize>i * n + row << 2), y + b);
+    if (int(2) == INT8) {
+      prepareIntegers(x, k, to, ptr(5) + (row << 2));
+    } else {
+      for (let i = 0; i < k; i += 4) v128.store(to + (<usize>i << 2), f32x4.mul(loadPart(x + (<usize>i << 2), k - i), factor));
     }
   }
+}
+
+/** The eight rows of a panel of halves times one row of x. */
+@inline function panelHalves(f16: bool, x: usize, k: i32, w: usize, out: usize, factor: f32): void {
+  const mask = f16 ? halfMask() : upperHalves();
+  let a0 = f32x4.splat(0), a1 = a0, b0 = a0, b1 = a0;
+  const end = x + (<usize>k << 2);
+  const whole = x + (<usize>(k & ~1) << 2);
+  while (x < whole) {
+    let value = v128.load32_splat(x);
+    let v = v128.load(w);
+    a0 = madd(evenHalves(f16, v, mask), value, a0);
+    a1 = madd(oddHalves(f16, v, mask), value, a1);
+    value = v128.load32_splat(x, 4);
+    v = v128.load(w, 16);
+    b0 = madd(evenHalves(f16, v, mask), value, b0);
+    b1 = madd(oddHalves(f16, v, mask), value, b1);
+    x += 8;
+    w += 32;
+  }
+  if (x < end) {
+    const value = v128.load32_splat(x);
+    const v = v128.load(w);
+    a0 = madd(evenHalves(f16, v, mask), value, a0);
+    a1 = madd(oddHalves(f16, v, mask), value, a1);
+  }
+  const scale = f32x4.splat(factor);
+  v128.store(out, f32x4.mul(f32x4.add(a0, b0), scale));
+  v128.store(out, f32x4.mul(f32x4.add(a1, b1), scale), 16);
+}
+
+export function panelF16(x: usize, k: i32, w: usize, out: usize): void {
+  panelHalves(true, x, k, w, out, 281474976710656.0);
+}
+
+export function panelBf16(x: usize, k: i32, w: usize, out: usize): void {
+  panelHalves(false, x, k, w, out, 1);
+}
+
+/** high 2^15 + low, times the scales, added to what is at `out`. */
+@inline function addScaled(high: v128, low: v128, scales: v128, out: usize): void {
+  const sum = madd(f32x4.convert_i32x4_s(high), two15(), f32x4.convert_i32x4_s(low));
+  v128.store(out, madd(sum, scales, v128.load(out)));
+}
+
+/** The sixteen rows of a panel of int8 times one row of prepared x. */
+export function panelInt8(x: usize, k: i32, w: usize, scales: usize, unitAt: usize, out: usize): void {
+  const end = x + (<usize>(k + 1 >> 1) << 3);
+  memory.fill(out, 0, 64);
+  while (x < end) {
+    let h0 = i32x4.splat(0), h1 = h0, h2 = h0, h3 = h0, l0 = h0, l1 = h0, l2 = h0, l3 = h0;
+    const stop = x + 128 < end ? x + 128 : end;
+    do {
+      const high = v128.load32_splat(x), low = v128.load32_splat(x, 4);
+      let v = v128.load_ext<i8>(w);
+      h0 = i32x4.add(h0, i32x4.dot_i16x8_s(v, high));
+      l0 = i32x4.add(l0, i32x4.dot_i16x8_s(v, low));
+      v = v128.load_ext<i8>(w, 8);
+      h1 = i32x4.add(h1, i32x4.dot_i16x8_s(v, high));
+      l1 = i32x4.add(l1, i32x4.dot_i16x8_s(v, low));
+      v = v128.load_ext<i8>(w, 16);
+      h2 = i32x4.add(h2, i32x4.dot_i16x8_s(v, high));
+      l2 = i32x4.add(l2, i32x4.dot_i16x8_s(v, low));
+      v = v128.load_ext<i8>(w, 24);
+      h3 = i32x4.add(h3, i32x4.dot_i16x8_s(v, high));
+      l3 = i32x4.add(l3, i32x4.dot_i16x8_s(v, low));
+      x += 8;
+      w += 32;
+    } while (x < stop);
+    addScaled(h0, l0, v128.load(scales), out);
+    addScaled(h1, l1, v128.load(scales, 16), out + 16);
+    addScaled(h2, l2, v128.load(scales, 32), out + 32);
+    addScaled(h3, l3, v128.load(scales, 48), out + 48);
+    scales += 64;
+  }
+  const unit = v128.load32_splat(unitAt);
+  for (let i = 0; i < 64; i += 16) v128.store(out + i, f32x4.mul(v128.load(out + i), unit));
 }

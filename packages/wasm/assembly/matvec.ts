@@ -1,57 +1,70 @@
 /*
- * y[M, N] = x[M, K] w[N, K]^T + bias for few rows of x, f32: decoding. Bound by memory: the weights are read once and strictly in order,
- * row after row, for all rows of x. (Four rows at a time share what they load of x, but are four streams, which the processor
- * prefetches at little more than half of what it does one.) Eight chains hide the latency of the multiply-add.
+ * y[M, N] = x[M, K] w[N, K]^T + bias for few rows of x, weights in panels: decoding. Bound by memory: each panel is read once and
+ * strictly in order, and what is left of it in the cache serves the further rows of x. (More than one stream a thread
+ * is prefetched at little more than half the speed of one.)
  */
 import { int, ptr } from './args';
-import { madd, min, sum } from './simd';
+import { panelBf16, panelF16, panelInt8, preparedBytes } from './matvec-narrow';
+import { panelBytes, panelRows } from './panels';
+import { loadPart, madd, min, storePart } from './simd';
+import { BF16, F32, INT8 } from './widen';
 
-/** One row of weights times one of x. */
-export function dot(x: usize, w: usize, k: i32): f32 {
-  const end = w + (<usize>k << 2);
-  const whole = w + (<usize>(k & ~31) << 2);
-  const half = w + (<usize>(k & ~3) << 2);
-  let a0 = f32x4.splat(0), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0, a7 = a0;
-  while (w < whole) {
-    a0 = madd(v128.load(w), v128.load(x), a0);
-    a1 = madd(v128.load(w, 16), v128.load(x, 16), a1);
-    a2 = madd(v128.load(w, 32), v128.load(x, 32), a2);
-    a3 = madd(v128.load(w, 48), v128.load(x, 48), a3);
-    a4 = madd(v128.load(w, 64), v128.load(x, 64), a4);
-    a5 = madd(v128.load(w, 80), v128.load(x, 80), a5);
-    a6 = madd(v128.load(w, 96), v128.load(x, 96), a6);
-    a7 = madd(v128.load(w, 112), v128.load(x, 112), a7);
-    w += 128;
-    x += 128;
+/** The eight rows of a panel times one row of x. */
+export function panelF32(x: usize, k: i32, w: usize, out: usize): void {
+  let a0 = f32x4.splat(0), a1 = a0, b0 = a0, b1 = a0;
+  const end = x + (<usize>k << 2);
+  const whole = x + (<usize>(k & ~1) << 2);
+  while (x < whole) {
+    let value = v128.load32_splat(x);
+    a0 = madd(v128.load(w), value, a0);
+    a1 = madd(v128.load(w, 16), value, a1);
+    value = v128.load32_splat(x, 4);
+    b0 = madd(v128.load(w, 32), value, b0);
+    b1 = madd(v128.load(w, 48), value, b1);
+    x += 8;
+    w += 64;
   }
-  while (w < half) {
-    a0 = madd(v128.load(w), v128.load(x), a0);
-    w += 16;
-    x += 16;
+  if (x < end) {
+    const value = v128.load32_splat(x);
+    a0 = madd(v128.load(w), value, a0);
+    a1 = madd(v128.load(w, 16), value, a1);
   }
-  while (w < end) {
-    a1 = madd(v128.load32_zero(w), v128.load32_zero(x), a1);
-    w += 4;
-    x += 4;
-  }
-  a0 = f32x4.add(f32x4.add(a0, a1), f32x4.add(a2, a3));
-  a4 = f32x4.add(f32x4.add(a4, a5), f32x4.add(a6, a7));
-  return sum(f32x4.add(a0, a4));
+  v128.store(out, f32x4.add(a0, b0));
+  v128.store(out, f32x4.add(a1, b1), 16);
 }
 
-/** 0 x, 1 w, 2 bias or 0, 3 y, 4 M, 5 N, 6 K, 7 rows of w in a piece, 8 how many elements x's rows are apart. */
+/**
+ * 0 x (prepared, but for f32 and bf16), 1 w, 2 bias or 0, 3 y, 4 M, 5 N, 6 K, 7 panels of a piece, 8 kind, 9 scales, 10 units, 11 how
+ * many elements x's rows are apart where they are not prepared. Scratch: a panel's results.
+ */
 export function matvec(piece: i32, scratch: usize): void {
   const m = int(4);
   const n = int(5);
   const k = int(6);
-  const stride = <usize>k << 2;
-  const end = min(n, (piece + 1) * int(7));
+  const kind = int(8);
   const bias = ptr(2);
-  for (let row = piece * int(7); row < end; row++) {
-    const w = ptr(1) + <usize>row * stride;
-    const b: f32 = bias ? load<f32>(bias + (row << 2)) : 0;
+  const height = panelRows(kind);
+  const bytes = panelBytes(kind, k);
+  const blocks = k + 31 >> 5;
+  const stride = kind == F32 || kind == BF16 ? <usize>int(11) << 2 : preparedBytes(k);
+  const first = piece * int(7);
+  const end = min((n + height - 1) / height, first + int(7));
+  for (let panel = first; panel < end; panel++) {
+    const w = ptr(1) + <usize>panel * bytes;
+    const row = panel * height;
+    const rows = min(height, n - row);
     for (let i = 0; i < m; i++) {
-      store<f32>(ptr(3) + (<usize>i * n + row << 2), dot(ptr(0) + (<usize>i * int(8) << 2), w, k) + b);
+      const x = ptr(0) + <usize>i * stride;
+      const y = ptr(3) + (<usize>i * n + row << 2);
+      if (kind == F32) panelF32(x, k, w, scratch);
+      else if (kind == INT8) panelInt8(x, k, w, ptr(9) + (<usize>(panel * blocks) << 6), ptr(10) + (i << 2), scratch);
+      else if (kind == BF16) panelBf16(x, k, w, scratch);
+      else panelF16(x, k, w, scratch);
+      for (let r = 0; r < rows; r += 4) {
+        let v = v128.load(scratch + (r << 2));
+        if (bias) v = f32x4.add(v, loadPart(bias + (row + r << 2), rows - r));
+        storePart(y + (r << 2), v, rows - r);
+      }
     }
   }
 }

@@ -6,7 +6,7 @@
  * looks for the next job for some microseconds (ops follow each other closely while a model runs), then sleeps.
  */
 import {
-  CLAIM, DONE, EPOCH, JOB_BYTES, JOB_PARAMS, KERNEL, PARAMS, QUIT, SCRATCH, SCRATCH_STRIDE, SEQUENCE, SLEEPERS,
+  CLAIM, DONE, EPOCH, JOB_BYTES, JOB_PARAMS, KERNEL, PARAMS, QUIT, SCRATCH, SCRATCH_STRIDE, SLEEPERS,
 } from '../src/layout';
 
 /** Looks at the epoch before a worker goes to sleep: some 20 microseconds. */
@@ -54,12 +54,12 @@ export function run(kernel: i32, pieces: i32): void {
 }
 
 /**
- * Runs jobs `first` to `count` of the sequence, one after another. Returns `count`, or the job whose pieces workers still hold after
+ * Runs jobs `first` to `count` of those at `base` (layout.ts: SEQUENCE), one after another. Returns `count`, or the job whose pieces workers still hold after
  * a while: `join` it, then go on with the next.
  */
-export function runSequence(first: i32, count: i32): i32 {
+export function runSequence(base: usize, first: i32, count: i32): i32 {
   for (let job = first; job < count; job++) {
-    const at: usize = SEQUENCE + job * JOB_BYTES;
+    const at = base + <usize>job * JOB_BYTES;
     for (let i = 0; i < JOB_BYTES - JOB_PARAMS; i += 16) v128.store(PARAMS + i, v128.load(at + JOB_PARAMS + i));
     const kernel = load<i32>(at);
     const pieces = load<i32>(at, 4);

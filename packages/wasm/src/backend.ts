@@ -1,7 +1,9 @@
 import {
   type Backend,
+  type Capture,
   checkTensors,
   checkUpload,
+  checkWrite,
   checkZeros,
   type DType,
   type MemoryUse,
@@ -14,10 +16,11 @@ import {
   type TensorSource,
   widen,
 } from '@mamba-ts/backend';
-import { LINE } from './layout.js';
+import { capture } from './capture.js';
 import { zero } from './ops/elementwise.js';
 import { implementations } from './ops/index.js';
-import type { WasmOps } from './ops/op.js';
+import { own, type WasmOps } from './ops/op.js';
+import { copyInto } from './ops/split-concat.js';
 import type { Runtime } from './runtime.js';
 import { startRuntime, type WasmBackendOptions } from './start.js';
 import { Kind, WasmTensor } from './tensor.js';
@@ -53,11 +56,11 @@ class WasmBackend implements Backend {
   tensor(data: TensorSource, shape: readonly number[], dtype: DType = 'f32'): Tensor {
     this.#runtime.checkAlive('tensor');
     checkUpload(data, shape, dtype, TYPES);
-    const own = [...shape];
-    if (dtype === 'f16' || dtype === 'bf16') return this.#half(data, own, dtype);
-    const tensor = this.#runtime.empty(own, dtype);
+    const axes = [...shape];
+    if (dtype === 'f16' || dtype === 'bf16') return this.#half(data, axes, dtype);
+    const tensor = this.#runtime.empty(axes, dtype);
     if (dtype === 'int8') {
-      const columns = own.at(-1) as number;
+      const columns = axes.at(-1) as number;
       const { values, scales } = quantizeInt8(data, columns === 0 ? 0 : tensor.size / columns, columns);
       tensor.raw().set(values);
       tensor.rawScales().set(scales);
@@ -73,8 +76,6 @@ class WasmBackend implements Backend {
     const exponent = dtype === 'f16' ? 0x7c00 : 0x7f80;
     const special = bits.some((half) => (half & exponent) === exponent);
     const tensor = this.#runtime.empty(shape, dtype, special ? Kind.f32 : Kind[dtype]);
-    // Kernels read to the end of the last line and multiply by zero.
-    new Uint8Array(this.#runtime.buffer, tensor.address + tensor.bytes, -tensor.bytes & (LINE - 1)).fill(0);
     tensor.raw().set(special ? widen(bits, dtype) : bits);
     return tensor;
   }
@@ -85,6 +86,27 @@ class WasmBackend implements Backend {
     const tensor = this.#runtime.empty([...shape], dtype);
     zero(this.#runtime, tensor.address, Math.ceil(tensor.allocated / 4));
     return tensor;
+  }
+
+  write(tensor: Tensor, source: TensorSource | Tensor): void {
+    const runtime = this.#runtime;
+    runtime.checkAlive('write');
+    checkTensors('write', [{ tensor, source }], 'wasm', (one) => isOf(runtime, one));
+    const target = own(tensor);
+    if ('dispose' in source) {
+      checkWrite(tensor, source);
+      copyInto(runtime, own(source), target);
+    } else if (target.dtype === 'f32' || target.dtype === 'i32') {
+      checkUpload(source, tensor.shape, tensor.dtype, TYPES);
+      target.raw().set(source);
+    } else {
+      target.adopt(own(this.tensor(source, tensor.shape, tensor.dtype)));
+    }
+  }
+
+  capture<T>(run: () => T): Capture<T> {
+    this.#runtime.checkAlive('capture');
+    return capture(this.#runtime, run);
   }
 
   supports(op: OpName | OptionalOpName, need: OpNeed = {}): boolean {
@@ -110,12 +132,13 @@ type AnyOp = (runtime: Runtime, ...args: object[]) => unknown;
 
 /** What every op does first, and what it must not leave behind if it fails. */
 function guard(runtime: Runtime, name: string, op: AnyOp): (...args: object[]) => unknown {
-  const owns = (tensor: Tensor) => tensor instanceof WasmTensor && tensor.livesIn(runtime);
   return (inputs, grads) => {
     runtime.checkAlive(name);
     // The contract's check says what is wrong, but looks at everything twice: it is only asked where something is.
     if (!allLive(inputs, runtime) || !allLive(grads, runtime)) {
-      checkTensors(name, grads === undefined ? [inputs] : [inputs, grads], 'wasm', owns);
+      checkTensors(name, grads === undefined ? [inputs] : [inputs, grads], 'wasm', (one) =>
+        isOf(runtime, one),
+      );
     }
     const made = runtime.watch();
     try {
@@ -125,6 +148,10 @@ function guard(runtime: Runtime, name: string, op: AnyOp): (...args: object[]) =
       throw error;
     }
   };
+}
+
+function isOf(runtime: Runtime, tensor: Tensor): boolean {
+  return tensor instanceof WasmTensor && tensor.livesIn(runtime);
 }
 
 /** Whether every tensor in the arguments lives, and lives here. */

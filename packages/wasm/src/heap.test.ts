@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Heap } from './heap.js';
+import { Heap, type Pin } from './heap.js';
 import { HEAP_BASE, LINE } from './layout.js';
 
 const MiB = 1 << 20;
@@ -98,5 +98,37 @@ describe('the heap', () => {
       ),
       { numRuns: 100 },
     );
+  });
+
+  test('what is allocated while pinning stays reserved, freed or not, until it is unpinned', () => {
+    const { heap } = heapOf(8 * MiB);
+    const pins: Pin[] = [];
+    const [kept, freed] = heap.pinning(pins, () => {
+      const blocks = [heap.allocate(1000), heap.allocate(1000)];
+      heap.free(blocks[1], 1000);
+      expect(blocks).not.toContain(heap.allocate(1000));
+      return blocks;
+    });
+    heap.free(kept, 1000);
+    const others = [heap.allocate(1000), heap.allocate(1000)];
+    expect(others).not.toContain(kept);
+    expect(others).not.toContain(freed);
+    heap.unpin(pins);
+    expect([heap.allocate(1000), heap.allocate(1000)].sort()).toEqual([kept, freed].sort());
+  });
+
+  test('pinning ends where its function throws', () => {
+    const { heap } = heapOf(8 * MiB);
+    const pins: Pin[] = [];
+    expect(() =>
+      heap.pinning(pins, () => {
+        heap.allocate(64);
+        throw new Error('mine');
+      }),
+    ).toThrow('mine');
+    expect(pins.length).toBe(1);
+    const block = heap.allocate(64);
+    heap.free(block, 64);
+    expect(heap.allocate(64)).toBe(block);
   });
 });

@@ -9,6 +9,13 @@ const MARGIN = 4096;
 /** Addresses are 32 bits wide, and the end of the memory must be one too. */
 export const MAX_BYTES = 65535 * PAGE;
 
+/** A block that stays reserved after it was freed, until `unpin`. */
+export interface Pin {
+  readonly address: number;
+  readonly size: number;
+  isFree: boolean;
+}
+
 /**
  * Hands out the linear memory. A freed block waits in a list of its exact size, so that a loop which asks for the same
  * shapes again and again (decoding, training) gets the same blocks again and memory stays flat; when no list has the
@@ -21,6 +28,8 @@ export class Heap {
   /** Merged blocks by address: starts and sizes. */
   #starts: number[] = [];
   #sizes: number[] = [];
+  readonly #pins = new Map<number, Pin>();
+  #pinning: Pin[] | undefined;
   #top = HEAP_BASE;
   #capacity: number;
 
@@ -34,6 +43,16 @@ export class Heap {
   /** The address of `bytes` bytes, on a cache line, with room to the end of the last line. Not cleared. */
   allocate(bytes: number): number {
     const size = roundUp(bytes);
+    const address = this.#find(size);
+    if (this.#pinning) {
+      const pin = { address, size, isFree: false };
+      this.#pinning.push(pin);
+      this.#pins.set(address, pin);
+    }
+    return address;
+  }
+
+  #find(size: number): number {
     return (
       this.#waiting.get(size)?.pop() ??
       this.#cut(size) ??
@@ -44,7 +63,32 @@ export class Heap {
 
   /** Takes back what `allocate(bytes)` gave. */
   free(address: number, bytes: number): void {
-    const size = roundUp(bytes);
+    const pin = this.#pins.get(address);
+    if (pin) {
+      pin.isFree = true;
+      return;
+    }
+    this.#giveBack(address, roundUp(bytes));
+  }
+
+  /** Runs `use` and pins what is allocated in it, so that nothing else gets it, freed or not. Into `pins`, also if it throws. */
+  pinning<T>(pins: Pin[], use: () => T): T {
+    this.#pinning = pins;
+    try {
+      return use();
+    } finally {
+      this.#pinning = undefined;
+    }
+  }
+
+  unpin(pins: readonly Pin[]): void {
+    for (const { address, size, isFree } of pins) {
+      this.#pins.delete(address);
+      if (isFree) this.#giveBack(address, size);
+    }
+  }
+
+  #giveBack(address: number, size: number): void {
     const list = this.#waiting.get(size);
     if (list) list.push(address);
     else this.#waiting.set(size, [address]);

@@ -1,9 +1,9 @@
 import { type DType, MambaError, TensorLedger } from '@mamba-ts/backend';
+import type { Recording } from './capture.js';
 import { Heap, MAX_BYTES } from './heap.js';
 import {
   EPOCH,
   FLOATS,
-  HEAP_BASE,
   JOB_BYTES,
   JOB_PARAMS,
   PARAMS,
@@ -44,6 +44,8 @@ export class Runtime {
   readonly patience: number;
   /** Bytes of scratch memory a thread that the matrix product needs. */
   readonly gemmScratch: number;
+  /** What `capture` records at the moment. */
+  recording: Recording | undefined;
   readonly #memory: WebAssembly.Memory;
   readonly #kernels: Kernels;
   readonly #places: number[] = [];
@@ -126,6 +128,7 @@ export class Runtime {
     kind: Kind = Kind[dtype as keyof typeof Kind],
   ): WasmTensor {
     const tensor = new WasmTensor(this, shape, dtype, kind);
+    this.recording?.made.add(tensor);
     this.#made.push(tensor);
     return tensor;
   }
@@ -148,6 +151,12 @@ export class Runtime {
 
   /** Runs a job to its end. */
   run(job: Job): void {
+    this.recording?.jobs.push(job);
+    this.runUnrecorded(job);
+  }
+
+  /** As `run`, but no part of what is being recorded. */
+  runUnrecorded(job: Job): void {
     this.#write(job, PARAMS);
     const place = this.#placeOf(job.kernel);
     if (this.#isForOne(job)) {
@@ -158,23 +167,45 @@ export class Runtime {
     this.#join(job.pieces);
   }
 
+  /** Looks at tensors' values before jobs run: also before each replay. */
+  check(look: () => void): void {
+    const { recording } = this;
+    recording?.checks.push(look);
+    this.recording = undefined;
+    try {
+      look();
+    } finally {
+      this.recording = recording;
+    }
+  }
+
   /** Runs jobs one after another, without coming back to JavaScript in between. */
   runSequence(jobs: readonly Job[]): void {
+    this.recording?.jobs.push(...jobs);
     for (let from = 0; from < jobs.length; from += SEQUENCE_JOBS) {
-      const count = Math.min(SEQUENCE_JOBS, jobs.length - from);
-      for (let i = 0; i < count; i++) {
-        const job = jobs[from + i];
-        const at = SEQUENCE + i * JOB_BYTES;
-        this.#write(job, at + JOB_PARAMS);
-        this.#words[at / 4] = this.#placeOf(job.kernel);
-        this.#words[at / 4 + 1] = job.pieces;
-        this.#words[at / 4 + 2] = Number(this.#isForOne(job));
-      }
-      for (let next = 0; ; next++) {
-        next = this.#kernels.runSequence(next, count);
-        if (next === count) break;
-        this.#join(jobs[from + next].pieces);
-      }
+      const some = jobs.slice(from, from + SEQUENCE_JOBS);
+      this.write(some, SEQUENCE);
+      this.replay(some, SEQUENCE);
+    }
+  }
+
+  /** Writes jobs to memory, JOB_BYTES each, for `replay`. */
+  write(jobs: readonly Job[], base: number): void {
+    for (const [i, job] of jobs.entries()) {
+      const at = base + i * JOB_BYTES;
+      this.#write(job, at + JOB_PARAMS);
+      this.#words[at / 4] = this.#placeOf(job.kernel);
+      this.#words[at / 4 + 1] = job.pieces;
+      this.#words[at / 4 + 2] = Number(this.#isForOne(job));
+    }
+  }
+
+  /** Runs jobs that `write` left at `base`. */
+  replay(jobs: readonly Job[], base: number): void {
+    for (let next = 0; ; next++) {
+      next = this.#kernels.runSequence(base, next, jobs.length);
+      if (next === jobs.length) return;
+      this.#join(jobs[next].pieces);
     }
   }
 
@@ -245,8 +276,8 @@ export class Runtime {
   /** Views of a grown memory: the old ones end where it ended, or are detached. */
   #look(): void {
     this.#buffer = this.#memory.buffer;
-    this.#words = new Int32Array(this.#buffer, 0, HEAP_BASE / 4);
-    this.#floats = new Float32Array(this.#buffer, 0, HEAP_BASE / 4);
+    this.#words = new Int32Array(this.#buffer);
+    this.#floats = new Float32Array(this.#buffer);
   }
 }
 

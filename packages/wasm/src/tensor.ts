@@ -8,6 +8,7 @@ import {
   type TensorData,
   widen,
 } from '@mamba-ts/backend';
+import { ARRANGE } from './kernel-ids.js';
 import { LINE } from './layout.js';
 import type { Runtime } from './runtime.js';
 
@@ -15,15 +16,23 @@ import type { Runtime } from './runtime.js';
 export const Kind = { f32: 0, f16: 1, bf16: 2, int8: 3, i32: 4 } as const;
 export type Kind = (typeof Kind)[keyof typeof Kind];
 
+/** A block of the linear memory that holds a tensor. */
+interface Place {
+  readonly address: number;
+  readonly scales: number;
+  readonly bytes: number;
+}
+
 /** A tensor in the linear memory. */
 export class WasmTensor implements Tensor {
   readonly shape: readonly number[];
   readonly dtype: DType;
   /** How it is stored: as `dtype` says, but f32 for an f16 tensor with infinities or NaN, which the kernels' way of widening lacks. */
-  readonly kind: Kind;
-  readonly address: number;
+  kind: Kind;
   readonly size: number;
   readonly #runtime: Runtime;
+  #place: Place;
+  #inPanels = false;
   #disposed = false;
 
   constructor(runtime: Runtime, shape: readonly number[], dtype: DType, kind: Kind) {
@@ -32,7 +41,7 @@ export class WasmTensor implements Tensor {
     this.dtype = dtype;
     this.kind = kind;
     this.size = sizeOf(shape);
-    this.address = runtime.heap.allocate(this.allocated);
+    this.#place = this.#allocate(false);
     runtime.ledger.add(this, this.bytes);
   }
 
@@ -43,17 +52,40 @@ export class WasmTensor implements Tensor {
   /** What the elements (and scales) take. */
   get bytes(): number {
     if (this.kind === Kind.int8) return this.size + 4 * this.#scaleCount;
-    return this.size * (this.kind === Kind.f16 || this.kind === Kind.bf16 ? 2 : 4);
+    return this.size * bytesOf(this.kind);
   }
 
-  /** Address of the scales of an int8 tensor, [rows, ceil(columns / 32)], behind the values. */
+  /** Address of the elements, in row order: brings them into it. */
+  get address(): number {
+    if (this.#inPanels) this.#arrange(false);
+    this.#runtime.recording?.touch(this, this.#place.address);
+    return this.#place.address;
+  }
+
+  /** Address of the elements of a weight, in the panels that products read (assembly/panels.ts): brings them into these. */
+  get panels(): number {
+    if (!this.#inPanels) this.#arrange(true);
+    this.#runtime.recording?.touch(this, this.#place.address);
+    return this.#place.address;
+  }
+
+  /** Whether its elements are still at an address that `address` or `panels` gave, and in that order: a change of order moves them. */
+  isAt(address: number): boolean {
+    return !this.#disposed && this.#place.address === address;
+  }
+
+  get inPanels(): boolean {
+    return this.#inPanels;
+  }
+
+  /** Address of the scales of an int8 tensor as it lies, [rows, ceil(columns / 32)] if in row order, behind the values; else 0. */
   get scales(): number {
-    return this.address + scalesOffset(this.size);
+    return this.kind === Kind.int8 ? this.#place.scales : 0;
   }
 
   /** What it takes in memory, the gap before the scales included. */
   get allocated(): number {
-    return this.kind === Kind.int8 ? scalesOffset(this.size) + 4 * this.#scaleCount : this.bytes;
+    return this.#place.bytes;
   }
 
   get #scaleCount(): number {
@@ -61,13 +93,51 @@ export class WasmTensor implements Tensor {
     return columns === 0 ? 0 : (this.size / columns) * Math.ceil(columns / INT8_BLOCK);
   }
 
-  /** The values, as they lie in memory. Valid until memory grows: until the next op. */
+  /** Room for the elements in one order or the other. */
+  #allocate(inPanels: boolean): Place {
+    const columns = this.shape.at(-1) ?? 1;
+    const rows = columns === 0 ? 0 : this.size / columns;
+    const isInt8 = this.kind === Kind.int8;
+    const height = inPanels ? panelRows(this.kind) : 1;
+    const padded = height * Math.ceil(rows / height);
+    const width = isInt8 && inPanels ? columns + (columns & 1) : columns;
+    const values = padded * width * bytesOf(this.kind);
+    const scalesAt = isInt8 ? LINE * Math.ceil(values / LINE) : values;
+    const bytes = scalesAt + (isInt8 ? 4 * padded * Math.ceil(columns / INT8_BLOCK) : 0);
+    const address = this.#runtime.heap.allocate(bytes);
+    return { address, scales: address + scalesAt, bytes };
+  }
+
+  #arrange(inPanels: boolean): void {
+    const from = this.#place;
+    const to = this.#allocate(inPanels);
+    const { heap } = this.#runtime;
+    const [rows, columns] = this.shape as [number, number];
+    try {
+      this.#runtime.runUnrecorded({
+        kernel: ARRANGE,
+        pieces: Math.ceil(rows / panelRows(this.kind)),
+        ints: [from.address, from.scales, to.address, to.scales, this.kind, rows, columns, Number(inPanels)],
+        work: this.size,
+      });
+    } catch (error) {
+      heap.free(to.address, to.bytes);
+      throw error;
+    }
+    heap.free(from.address, from.bytes);
+    this.#place = to;
+    this.#inPanels = inPanels;
+  }
+
+  /** The values, in row order, as they lie in memory. Valid until memory grows: until the next op. */
   raw(): Float32Array | Int32Array | Uint16Array | Int8Array {
+    const { address, size } = this;
+    this.#runtime.recording?.spoil();
     const { buffer } = this.#runtime;
-    if (this.kind === Kind.f32) return new Float32Array(buffer, this.address, this.size);
-    if (this.kind === Kind.i32) return new Int32Array(buffer, this.address, this.size);
-    if (this.kind === Kind.int8) return new Int8Array(buffer, this.address, this.size);
-    return new Uint16Array(buffer, this.address, this.size);
+    if (this.kind === Kind.f32) return new Float32Array(buffer, address, size);
+    if (this.kind === Kind.i32) return new Int32Array(buffer, address, size);
+    if (this.kind === Kind.int8) return new Int8Array(buffer, address, size);
+    return new Uint16Array(buffer, address, size);
   }
 
   rawScales(): Float32Array {
@@ -88,11 +158,25 @@ export class WasmTensor implements Tensor {
     return widen(raw, this.dtype as 'f16' | 'bf16');
   }
 
+  /** Takes over what another tensor of its shape and type holds, which is disposed. */
+  adopt(other: WasmTensor): void {
+    const own = this.#place;
+    this.#place = other.#place;
+    other.#place = own;
+    const order = this.#inPanels;
+    this.#inPanels = other.#inPanels;
+    other.#inPanels = order;
+    const { kind } = this;
+    this.kind = other.kind;
+    other.kind = kind;
+    other.dispose();
+  }
+
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
     this.#runtime.ledger.remove(this);
-    this.#runtime.heap.free(this.address, this.allocated);
+    this.#runtime.heap.free(this.#place.address, this.#place.bytes);
   }
 
   /** Whether this runtime's memory holds it. */
@@ -101,6 +185,12 @@ export class WasmTensor implements Tensor {
   }
 }
 
-function scalesOffset(values: number): number {
-  return Math.ceil(values / LINE) * LINE;
+/** Rows of a panel. */
+export function panelRows(kind: Kind): number {
+  return kind === Kind.int8 ? 16 : 8;
+}
+
+function bytesOf(kind: Kind): number {
+  if (kind === Kind.int8) return 1;
+  return kind === Kind.f16 || kind === Kind.bf16 ? 2 : 4;
 }

@@ -44,4 +44,4 @@ export {
 } from './selective-scan.js';
 export { checkConcat, checkSplit, type SplitDims } from './split-concat.js';
 export { checkTensors } from './tensors.js';
-export { checkUpload, checkZeros } from './upload.js';
+export { checkUpload, checkWrite, checkZeros } from './upload.js';

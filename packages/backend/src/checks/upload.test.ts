@@ -1,6 +1,7 @@
 import { describe, it } from 'vitest';
 import { expectRefusal } from '../../test/refusal.js';
-import { checkUpload, checkZeros } from './upload.js';
+import type { DType, Tensor } from '../tensor.js';
+import { checkUpload, checkWrite, checkZeros } from './upload.js';
 
 describe('checkUpload and checkZeros', () => {
   const offered = ['f32', 'f16', 'int8', 'i32'] as const;
@@ -26,5 +27,21 @@ describe('checkUpload and checkZeros', () => {
     expectRefusal(() => checkZeros([], 'int8', offered), 'SHAPE', 'int8');
     for (const bad of [1.5, 2 ** 31, Number.NaN])
       expectRefusal(() => checkUpload([0, bad], [2], 'i32', offered), 'INVALID_ARGUMENT', `${bad} given`);
+  });
+});
+
+describe('checkWrite', () => {
+  const tensor = (dtype: DType, shape: number[]) => ({ dtype, shape }) as unknown as Tensor;
+
+  it('takes tensors of one type and as many elements', () => {
+    checkWrite(tensor('f32', [2, 3]), tensor('f32', [6]));
+    checkWrite(tensor('i32', [1]), tensor('i32', []));
+  });
+
+  it('refuses others, and types that only store weights', () => {
+    const f32 = tensor('f32', [2]);
+    expectRefusal(() => checkWrite(f32, tensor('f32', [3])), 'SHAPE', '[3]', '[2]');
+    expectRefusal(() => checkWrite(f32, tensor('i32', [2])), 'DTYPE', 'i32', 'f32');
+    expectRefusal(() => checkWrite(tensor('f16', [2]), tensor('f16', [2])), 'DTYPE', 'f16');
   });
 });

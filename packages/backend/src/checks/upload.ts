@@ -1,6 +1,6 @@
 import { MambaError } from '../errors.js';
-import { type DType, sizeOf, type TensorSource } from '../tensor.js';
-import { show } from './call-check.js';
+import { type DType, sizeOf, type Tensor, type TensorSource } from '../tensor.js';
+import { isStorageType, show } from './call-check.js';
 
 /**
  * The arguments of `Backend.tensor`: whole sizes, as many numbers as the shape holds, whole numbers for i32, and a last
@@ -47,5 +47,19 @@ function checkStorage(what: string, shape: readonly number[], dtype: DType, offe
   }
   if (dtype === 'int8' && shape.length === 0) {
     throw new MambaError('SHAPE', `${what}: int8 is quantised along the last axis, and shape [] has none`);
+  }
+}
+
+/**
+ * What `Backend.write` from a tensor needs: two of one type, which is no type that only stores weights, and of equally many elements.
+ * @throws MambaError `DTYPE`, `SHAPE`
+ */
+export function checkWrite(target: Tensor, source: Tensor): void {
+  const same = source.dtype === target.dtype && !isStorageType(target.dtype);
+  if (!same || sizeOf(source.shape) !== sizeOf(target.shape)) {
+    throw new MambaError(
+      same ? 'SHAPE' : 'DTYPE',
+      `write: a ${source.dtype} tensor [${source.shape.join(', ')}] does not fit a ${target.dtype} tensor [${target.shape.join(', ')}]`,
+    );
   }
 }

@@ -13,9 +13,9 @@ export interface Deviation {
 
 /**
  * An output that is tiny beside the others of the same call is judged relative to them: below this share of the largest
- * value its own size says nothing (a gradient that is exactly zero may come out as a rounding error).
+ * value its own size says nothing (what cancels to nearly zero keeps the rounding errors of what it was made of).
  */
-const FLOOR = 1e-4;
+const FLOOR = 1e-3;
 
 /** Numbers under the smallest normal f32 may be flushed to zero. */
 const FLUSHED = 2 ** -126;

@@ -1,21 +1,16 @@
-import { checkLinear, checkLinearBackward } from '@mamba-ts/backend';
-import {
-  COLUMN_SUMS,
-  GEMM,
-  MATVEC,
-  MATVEC_NARROW,
-  PACK_COLUMNS,
-  PACK_ROWS,
-  PREPARE_X,
-} from '../kernel-ids.js';
+import { checkLinear, checkLinearBackward, type Tensor } from '@mamba-ts/backend';
+import { COLUMN_SUMS, GEMM, MATVEC, PACK_COLUMNS, PACK_ROWS, PREPARE_X } from '../kernel-ids.js';
 import type { Job, Runtime } from '../runtime.js';
-import { Kind, type WasmTensor } from '../tensor.js';
+import { Kind, panelRows, type WasmTensor } from '../tensor.js';
 import { addressOf, ceilDiv, type Op, own } from './op.js';
 
-/** Up to this many rows of x the weights are read row by row, not packed: packing costs as much as that many rows. */
-const FEW_ROWS = 16;
-/** The same for narrow weights, which are widened again for each row of x. */
+/** Up to this many rows of x each panel of weights is multiplied with one after another. */
+const FEW_ROWS = 4;
+/** The same for narrow weights, which a product of matrices widens first. */
 const FEW_ROWS_NARROW = 8;
+/** Rows of a tile of the product, and rows of A in a piece of packing. */
+const TILE_M = 5;
+const PACK_M = 60;
 /** Columns of the product in a piece: see assembly/gemm.ts. */
 const BLOCK_N = 64;
 /** Floats of A that are packed at a time. */
@@ -26,11 +21,12 @@ const SHORT = 1 << 16;
 
 export const linear: Op<'linear'> = (runtime, inputs) => {
   const { rows, inputs: k, outputs: n, shape } = checkLinear(inputs);
+  const weight = own(inputs.weight);
   const y = runtime.empty(shape);
   const product = {
-    x: own(inputs.x).address,
+    x: apart(runtime, inputs.x, weight),
     stride: k,
-    weight: own(inputs.weight),
+    weight,
     bias: addressOf(inputs.bias),
     y: y.address,
     m: rows,
@@ -49,7 +45,7 @@ export const linearBackward: Op<'linearBackward'> = (runtime, inputs, grads) => 
   const dx = runtime.empty(x.shape);
   multiply(runtime, {
     a: { address: dy.address, ld: n, transposed: false },
-    b: { tensor: weight, transposed: false },
+    b: { address: weight.address, kind: weight.kind, scales: weight.scales, inPanels: false },
     bias: 0,
     c: dx.address,
     m: rows,
@@ -59,7 +55,7 @@ export const linearBackward: Op<'linearBackward'> = (runtime, inputs, grads) => 
   const dweight = runtime.empty(weight.shape);
   multiply(runtime, {
     a: { address: dy.address, ld: n, transposed: true },
-    b: { tensor: x, transposed: false },
+    b: { address: x.address, kind: x.kind, scales: 0, inPanels: false },
     bias: 0,
     c: dweight.address,
     m: n,
@@ -76,6 +72,14 @@ export const linearBackward: Op<'linearBackward'> = (runtime, inputs, grads) => 
   });
   return { dx, dweight, dbias };
 };
+
+/** Address of x in row order: of a copy, if x is the weight, which a product wants in panels. */
+function apart(runtime: Runtime, x: Tensor, weight: WasmTensor): number {
+  if (x !== weight) return addressOf(x);
+  const y = runtime.empty(x.shape);
+  y.raw().set(weight.raw());
+  return y.address;
+}
 
 /** y [m, n] = x [m, k] weight^T + bias */
 export interface Linear {
@@ -97,19 +101,19 @@ function hasFewRows({ weight, m }: Pick<Linear, 'weight' | 'm'>): boolean {
 /** Bytes that the jobs of a product need for themselves. */
 export function workspace({ weight, m, k }: Pick<Linear, 'weight' | 'm' | 'k'>): number {
   if (!hasFewRows({ weight, m })) return 4 * rowsAtOnce(m, k) * k;
-  return weight.kind === Kind.f32 ? 0 : m * (preparedRow(k) + 4);
+  return m * (preparedRow(k) + 4);
 }
 
 /** Bytes of a row of x that is prepared for narrow weights. */
 function preparedRow(k: number): number {
-  return 4 * 32 * ceilDiv(k, 32);
+  return 4 * roundUp(k, 4);
 }
 
 export function linearJobs(runtime: Runtime, product: Linear, space: number): Job[] {
   const { x, stride, weight, bias, y, m, n, k } = product;
   if (hasFewRows(product)) return fewRows(runtime, product, space);
   const a = { address: x, ld: stride, transposed: false };
-  const b = { tensor: weight, transposed: true };
+  const b = { address: weight.panels, kind: weight.kind, scales: weight.scales, inPanels: true };
   return productJobs(runtime, { a, b, bias, c: y, m, n, k }, space);
 }
 
@@ -122,30 +126,37 @@ function fewRows(
   const { kind } = weight;
   const turns = ceilDiv(weight.bytes, threads * STREAM);
   const bytes = Math.max(SHORT, weight.bytes / (threads * turns));
-  const each = 4 * ceilDiv(n * Math.min(1, bytes / weight.bytes), 4);
-  const pieces = ceilDiv(n, each);
-  const work = (m * n * k) / 4;
-  if (kind === Kind.f32) {
-    return [{ kernel: MATVEC, pieces, ints: [x, weight.address, bias, y, m, n, k, each, stride], work }];
-  }
+  const panels = ceilDiv(n, panelRows(kind));
+  const each = Math.ceil(panels * Math.min(1, bytes / weight.bytes));
+  const isPrepared = kind === Kind.f16 || kind === Kind.int8;
   const units = space + m * preparedRow(k);
-  const scales = kind === Kind.int8 ? weight.scales : 0;
-  return [
-    { kernel: PREPARE_X, pieces: 1, ints: [x, space, kind, m, k, units, stride], work: m * k },
+  const from = isPrepared ? space : x;
+  const work = (m * n * k) / 4;
+  const jobs: Job[] = [
     {
-      kernel: MATVEC_NARROW,
-      pieces,
-      ints: [space, weight.address, bias, y, m, n, k, each, kind, scales, units],
+      kernel: MATVEC,
+      pieces: ceilDiv(panels, each),
+      ints: [from, weight.panels, bias, y, m, n, k, each, kind, weight.scales, units, stride],
       work,
+      scratch: 64,
     },
   ];
+  if (isPrepared) {
+    jobs.unshift({ kernel: PREPARE_X, pieces: 1, ints: [x, space, kind, m, k, units, stride], work: m * k });
+  }
+  return jobs;
 }
 
 interface Product {
   /** [m, k], or [k, m] if transposed; f32, rows `ld` apart. */
   readonly a: { readonly address: number; readonly ld: number; readonly transposed: boolean };
-  /** [k, n], or [n, k] if transposed; any type. */
-  readonly b: { readonly tensor: WasmTensor; readonly transposed: boolean };
+  /** [k, n], or a weight [n, k] in panels; any type. */
+  readonly b: {
+    readonly address: number;
+    readonly kind: Kind;
+    readonly scales: number;
+    readonly inPanels: boolean;
+  };
   readonly bias: number;
   readonly c: number;
   readonly m: number;
@@ -155,7 +166,7 @@ interface Product {
 
 /** Rows of C that are computed at a time, so that the packed A stays small. */
 function rowsAtOnce(m: number, k: number): number {
-  return Math.min(roundUp(m, 4), Math.max(256, roundUp(PACKED / k, 128)));
+  return Math.min(roundUp(m, TILE_M), Math.max(260, roundUp(PACKED / k, 130)));
 }
 
 /** C = A B + bias, in chunks of rows of C. `packed`: room for A's rows of a chunk. */
@@ -165,12 +176,12 @@ function productJobs(runtime: Runtime, { a, b, bias, c, m, n, k }: Product, pack
   const jobs: Job[] = [];
   for (let row = 0; row < m; row += chunk) {
     const rows = Math.min(chunk, m - row);
-    // Enough pieces for the threads where C is narrow; each packs its part of B again, so not too many.
-    const each = blocks >= 16 ? rows : Math.max(64, roundUp((rows * blocks) / 16, 4));
+    // Enough pieces for the threads where C is narrow; each may pack its part of B again, so not too many.
+    const each = blocks >= 16 ? rows : Math.max(60, roundUp((rows * blocks) / 16, TILE_M));
     jobs.push(
       {
         kernel: a.transposed ? PACK_COLUMNS : PACK_ROWS,
-        pieces: ceilDiv(rows, 64),
+        pieces: ceilDiv(rows, PACK_M),
         ints: a.transposed
           ? [a.address + 4 * row, k, rows, packed, a.ld]
           : [a.address + 4 * row * a.ld, rows, k, packed, a.ld],
@@ -181,10 +192,10 @@ function productJobs(runtime: Runtime, { a, b, bias, c, m, n, k }: Product, pack
         pieces: blocks * ceilDiv(rows, each),
         ints: [
           packed,
-          b.tensor.address,
-          b.tensor.kind === Kind.int8 ? b.tensor.scales : 0,
-          b.tensor.kind,
-          Number(b.transposed),
+          b.address,
+          b.scales,
+          b.kind,
+          Number(b.inPanels),
           bias,
           c + 4 * row * n,
           rows,

@@ -67,24 +67,30 @@ export const concat: Op<'concat'> = (runtime, inputs) => {
 export const copy: Op<'copy'> = (runtime, { x }) => {
   const from = own(x);
   const y = runtime.empty(x.shape, x.dtype, from.kind);
+  copyInto(runtime, from, y);
+  return y;
+};
+
+/** Overwrites a tensor with another one of its size and kind. */
+export function copyInto(runtime: Runtime, source: WasmTensor, target: WasmTensor): void {
+  const [from, to] = [source.address, target.address];
   // Whole lines: an int8 tensor's scales lie behind its values.
-  const bytes = from.allocated;
+  const bytes = source.allocated;
   copyRuns(runtime, {
-    from: from.address,
+    from,
     fromStride: PIECE,
-    to: y.address,
+    to,
     toStride: PIECE,
     runs: Math.floor(bytes / PIECE),
     bytes: PIECE,
   });
   const done = bytes - (bytes % PIECE);
   copyRuns(runtime, {
-    from: from.address + done,
+    from: from + done,
     fromStride: 0,
-    to: y.address + done,
+    to: to + done,
     toStride: 0,
     runs: 1,
     bytes: Math.ceil((bytes - done) / 4) * 4,
   });
-  return y;
-};
+}

@@ -1,0 +1,137 @@
+/*
+ * Weights [N, K] as the products read them: in panels of 8 rows (int8: 16), whose elements lie in the order of their columns, so that
+ * whatever reads a panel reads one stream, with the rows in the lanes, and loads each element of x once for all of them.
+ *
+ *   f32        [N/8][K][8]
+ *   f16, bf16  [N/8][K][4][2]: row r of a panel beside row r + 4, in the two halves of a 32-bit lane
+ *   int8       [N/16][K/2][16][2]: two columns of a row side by side; scales [N/16][K/32][16]
+ *
+ * Rows past N, and the column past an odd K of int8, are zero.
+ */
+import { int, ptr } from './args';
+import { min, storeTransposed } from './simd';
+import { F16, F32, INT8 } from './widen';
+
+@inline export function panelRows(kind: i32): i32 {
+  return kind == INT8 ? 16 : 8;
+}
+
+/** Bytes of a panel's values. */
+@inline export function panelBytes(kind: i32, k: i32): usize {
+  if (kind == F32) return <usize>k << 5;
+  return kind == INT8 ? <usize>(k + 1 >> 1) << 5 : <usize>k << 4;
+}
+
+/** Four rows at `row`, 4 * count bytes long, side by side: [count] of them, `outStride` bytes apart. */
+@inline export function packFour(row: usize, stride: usize, count: i32, out: usize, outStride: usize): void {
+  const r1 = row + stride;
+  const r2 = r1 + stride;
+  const r3 = r2 + stride;
+  let k = 0;
+  for (; k + 4 <= count; k += 4) {
+    const at = <usize>k << 2;
+    storeTransposed(
+      v128.load(row + at), v128.load(r1 + at), v128.load(r2 + at), v128.load(r3 + at),
+      out, outStride,
+    );
+    out += 4 * outStride;
+  }
+  for (; k < count; k++) {
+    const at = <usize>k << 2;
+    store<f32>(out, load<f32>(row + at));
+    store<f32>(out, load<f32>(r1 + at), 4);
+    store<f32>(out, load<f32>(r2 + at), 8);
+    store<f32>(out, load<f32>(r3 + at), 12);
+    out += outStride;
+  }
+}
+
+/**
+ * Brings a weight from row order into panels, or back.
+ * 0 from, 1 its scales, 2 to, 3 its scales, 4 kind, 5 N, 6 K, 7 whether into panels. A piece: a panel.
+ */
+export function arrange(piece: i32, scratch: usize): void {
+  const kind = int(4);
+  const k = int(6);
+  const height = panelRows(kind);
+  const first = piece * height;
+  const rows = min(height, int(5) - first);
+  const bytes = panelBytes(kind, k);
+  const into = int(7) != 0;
+  const panel = ptr(into ? 2 : 0) + <usize>piece * bytes;
+  const plain = ptr(into ? 0 : 2) + (<usize>first * k << (kind == F32 ? 2 : kind == INT8 ? 0 : 1));
+  if (into && (rows < height || kind == INT8)) memory.fill(panel, 0, bytes);
+  if (kind == F32) {
+    if (into && rows == height) {
+      packFour(plain, <usize>k << 2, k, panel, 32);
+      packFour(plain + (<usize>k << 4), <usize>k << 2, k, panel + 16, 32);
+      return;
+    }
+    for (let r = 0; r < rows; r++) move<f32>(into, panel + (r << 2), 32, plain + (<usize>r * k << 2), k);
+  } else if (kind == INT8) {
+    for (let r = 0; r < rows; r++) {
+      const at = panel + (r << 1);
+      move<i8>(into, at, 32, plain + <usize>r * k, k + 1 >> 1, 2);
+      move<i8>(into, at + 1, 32, plain + <usize>r * k + 1, k >> 1, 2);
+    }
+    const blocks = k + 31 >> 5;
+    const panelScales = ptr(into ? 3 : 1) + (<usize>(piece * blocks) << 6);
+    const plainScales = ptr(into ? 1 : 3) + (<usize>(first * blocks) << 2);
+    if (into) memory.fill(panelScales, 0, <usize>blocks << 6);
+    for (let r = 0; r < rows; r++) move<f32>(into, panelScales + (r << 2), 64, plainScales + (<usize>(r * blocks) << 2), blocks);
+  } else {
+    for (let r = 0; r < rows; r++) move<u16>(into, panel + halfOffset(r), 16, plain + (<usize>r * k << 1), k);
+  }
+}
+
+/** Where a panel of halves has its row `r`. */
+@inline function halfOffset(r: i32): usize {
+  return (r & 3) << 2 | r >> 2 << 1;
+}
+
+/** `count` elements of a row: `stride` bytes apart at `panel`, `step` elements apart at `plain`. */
+@inline function move<T>(into: bool, panel: usize, stride: usize, plain: usize, count: i32, step: usize = 1): void {
+  for (let i = 0; i < count; i++) {
+    if (into) store<T>(panel, load<T>(plain));
+    else store<T>(plain, load<T>(panel));
+    panel += stride;
+    plain += step * sizeof<T>();
+  }
+}
+
+/** One row of a weight that is in panels, to f32 at `out`. */
+export function unpackRow(kind: i32, base: usize, scales: usize, k: i32, row: i32, out: usize): void {
+  const height = panelRows(kind);
+  const panel = base + <usize>(row / height) * panelBytes(kind, k);
+  const r = row % height;
+  if (kind == F32) {
+    for (let c = 0; c < k; c++) store<f32>(out + (c << 2), load<f32>(panel + (<usize>c << 5) + (r << 2)));
+  } else if (kind == INT8) {
+    const blocks = k + 31 >> 5;
+    const scale = scales + (<usize>(row / height * blocks) << 6) + (r << 2);
+    for (let c = 0; c < k; c++) {
+      const value = load<i8>(panel + (<usize>(c >> 1) << 5) + (r << 1) + (c & 1));
+      store<f32>(out + (c << 2), <f32>value * load<f32>(scale + (<usize>(c >> 5) << 6)));
+    }
+  } else {
+    const at = panel + halfOffset(r);
+    for (let c = 0; c < k; c++) {
+      const bits = <i32>load<i16>(at + (<usize>c << 4));
+      const value: f32 = kind == F16
+        ? reinterpret<f32>(bits << 13 & 0x8fffe000) * 5.192296858534828e33
+        : reinterpret<f32>(bits << 16);
+      store<f32>(out + (c << 2), value);
+    }
+  }
+}
+
+/** The even halves (rows 0 to 3 of a panel) of a vector of f16 times 2^-112, or of bf16. `mask`: `halfMask`, `upperHalves`. */
+@inline export function evenHalves(f16: bool, v: v128, mask: v128): v128 {
+  const high = i32x4.shl(v, 16);
+  return f16 ? v128.and(i32x4.shr_s(high, 3), mask) : high;
+}
+
+/** The odd ones (rows 4 to 7). */
+@inline export function oddHalves(f16: bool, v: v128, mask: v128): v128 {
+  return v128.and(f16 ? i32x4.shr_s(v, 3) : v, mask);
+}
