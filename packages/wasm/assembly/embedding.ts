@@ -12,7 +12,7 @@ export function embedding(piece: i32, scratch: usize): void {
     const id = load<i32>(ptr(0) + (<usize>i << 2));
     const to = ptr(4) + <usize>i * bytes;
     if (int(7)) {
-      unpackRow(int(3), ptr(1), ptr(2), d, id, to);
+      unpackRow(int(3), ptr(1), d, id, to);
     } else if (int(3) == F32) {
       memory.copy(to, ptr(1) + <usize>id * bytes, bytes);
     } else {

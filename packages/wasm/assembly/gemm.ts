@@ -15,7 +15,7 @@
  */
 import { ZEROS } from '../src/layout';
 import { int, ptr } from './args';
-import { evenHalves, oddHalves, packFour } from './panels';
+import { blockOffset, evenHalves, oddHalves, packFour, panelBytes } from './panels';
 import { halfMask, halfScale, madd, min, storePart, upperHalves } from './simd';
 import { F16, F32, INT8, widen, widenScales } from './widen';
 
@@ -93,16 +93,14 @@ export function packColumns(piece: i32, scratch: usize): void {
 
 /** Columns k0... of the panels of a narrow weight that begin with row n0, for `n` rows, to panels of f32. */
 function widenPanels(
-  kind: i32, b: usize, scales: usize, columns: i32, n0: i32, n: i32, k0: i32, k: i32, out: usize,
+  kind: i32, b: usize, columns: i32, n0: i32, n: i32, k0: i32, k: i32, out: usize,
 ): void {
   const panel = <usize>k << 5;
   if (kind == INT8) {
-    const blocks = columns + 31 >> 5;
     for (let row = n0; row < n0 + n; row += 16) {
-      const from = b + <usize>(row >> 4) * (<usize>(columns + 1 >> 1) << 5) + (<usize>k0 << 4);
-      const scale = scales + (<usize>((row >> 4) * blocks + (k0 >> 5)) << 6);
+      const from = b + <usize>(row >> 4) * panelBytes(kind, columns) + blockOffset(k0);
       for (let g = 0; g < 4; g++) {
-        widenFour(from + (g << 3), scale + (g << 4), k, out + <usize>(g >> 1) * panel + ((g & 1) << 4));
+        widenFour(from + (g << 4), from + 64 + (g << 3), k, out + <usize>(g >> 1) * panel + ((g & 1) << 4));
       }
       out += 2 * panel;
     }
@@ -121,15 +119,19 @@ function widenPanels(
   }
 }
 
-/** Four rows of a panel of int8, `k` columns. */
-function widenFour(from: usize, scales: usize, k: i32, out: usize): void {
-  for (let i = 0; i < k; i += 2) {
-    const scale = v128.load(scales + (<usize>(i >> 5) << 6));
-    const pair = v128.load_ext<i8>(from);
-    v128.store(out, f32x4.mul(f32x4.convert_i32x4_s(i32x4.shr_s(i32x4.shl(pair, 16), 16)), scale));
-    if (i + 1 < k) v128.store(out, f32x4.mul(f32x4.convert_i32x4_s(i32x4.shr_s(pair, 16)), scale), 32);
-    from += 32;
-    out += 64;
+/** Four rows of a panel of int8, `k` columns from the beginning of a block. */
+function widenFour(scales: usize, from: usize, k: i32, out: usize): void {
+  for (let block = 0; block < k; block += 32) {
+    const scale = v128.load(scales);
+    for (let i = block, end = min(k, block + 32); i < end; i += 2) {
+      const pair = v128.load_ext<i8>(from);
+      v128.store(out, f32x4.mul(f32x4.convert_i32x4_s(i32x4.shr_s(i32x4.shl(pair, 16), 16)), scale));
+      if (i + 1 < k) v128.store(out, f32x4.mul(f32x4.convert_i32x4_s(i32x4.shr_s(pair, 16)), scale), 32);
+      from += 32;
+      out += 64;
+    }
+    from += 64;
+    scales += 576;
   }
 }
 
@@ -233,7 +235,7 @@ function edgeTile(
 }
 
 /**
- * 0 packed A, 1 B, 2 scales of B, 3 kind of B, 4 whether B is a weight in panels (or a matrix [K, N]), 5 bias or 0, 6 C, 7 M, 8 N, 9 K, 10 rows of C in a piece.
+ * 0 packed A, 1 B, 2 scales of B (a matrix of int8), 3 kind of B, 4 whether B is a weight in panels (or a matrix [K, N]), 5 bias or 0, 6 C, 7 M, 8 N, 9 K, 10 rows of C in a piece.
  * Pieces: blocks of columns, within blocks of rows.
  */
 export function gemm(piece: i32, scratch: usize): void {
@@ -257,7 +259,7 @@ export function gemm(piece: i32, scratch: usize): void {
   for (let k0 = 0; k0 < k; k0 += BLOCK_K) {
     const depth = min(BLOCK_K, k - k0);
     const first = k0 == 0;
-    if (int(4) && !inPlace) widenPanels(int(3), ptr(1), ptr(2), k, n0, width, k0, depth, packed);
+    if (int(4) && !inPlace) widenPanels(int(3), ptr(1), k, n0, width, k0, depth, packed);
     else if (!inPlace) packPlain(int(3), ptr(1), ptr(2), n, n0, width, k0, depth, packed, wide);
     for (let chunk = m0; chunk < mEnd; chunk += BLOCK_M) {
       const chunkEnd = min(mEnd, chunk + BLOCK_M);

@@ -101,10 +101,12 @@ export function panelBf16(x: usize, k: i32, w: usize, out: usize): void {
 }
 
 /** The sixteen rows of a panel of int8 times one row of prepared x. */
-export function panelInt8(x: usize, k: i32, w: usize, scales: usize, unitAt: usize, out: usize): void {
+export function panelInt8(x: usize, k: i32, w: usize, unitAt: usize, out: usize): void {
   const end = x + (<usize>(k + 1 >> 1) << 3);
   memory.fill(out, 0, 64);
   while (x < end) {
+    const scales = w;
+    w += 64;
     let h0 = i32x4.splat(0), h1 = h0, h2 = h0, h3 = h0, l0 = h0, l1 = h0, l2 = h0, l3 = h0;
     const stop = x + 128 < end ? x + 128 : end;
     do {
@@ -128,7 +130,6 @@ export function panelInt8(x: usize, k: i32, w: usize, scales: usize, unitAt: usi
     addScaled(h1, l1, v128.load(scales, 16), out + 16);
     addScaled(h2, l2, v128.load(scales, 32), out + 32);
     addScaled(h3, l3, v128.load(scales, 48), out + 48);
-    scales += 64;
   }
   const unit = v128.load32_splat(unitAt);
   for (let i = 0; i < 64; i += 16) v128.store(out + i, f32x4.mul(v128.load(out + i), unit));

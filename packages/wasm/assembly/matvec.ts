@@ -34,8 +34,8 @@ export function panelF32(x: usize, k: i32, w: usize, out: usize): void {
 }
 
 /**
- * 0 x (prepared, but for f32 and bf16), 1 w, 2 bias or 0, 3 y, 4 M, 5 N, 6 K, 7 panels of a piece, 8 kind, 9 scales, 10 units, 11 how
- * many elements x's rows are apart where they are not prepared. Scratch: a panel's results.
+ * 0 x (prepared, but for f32 and bf16), 1 w, 2 bias or 0, 3 y, 4 M, 5 N, 6 K, 7 panels of a piece, 8 kind, 9 units, 10 how many
+ * elements x's rows are apart where they are not prepared. Scratch: a panel's results.
  */
 export function matvec(piece: i32, scratch: usize): void {
   const m = int(4);
@@ -45,8 +45,7 @@ export function matvec(piece: i32, scratch: usize): void {
   const bias = ptr(2);
   const height = panelRows(kind);
   const bytes = panelBytes(kind, k);
-  const blocks = k + 31 >> 5;
-  const stride = kind == F32 || kind == BF16 ? <usize>int(11) << 2 : preparedBytes(k);
+  const stride = kind == F32 || kind == BF16 ? <usize>int(10) << 2 : preparedBytes(k);
   const first = piece * int(7);
   const end = min((n + height - 1) / height, first + int(7));
   for (let panel = first; panel < end; panel++) {
@@ -57,7 +56,7 @@ export function matvec(piece: i32, scratch: usize): void {
       const x = ptr(0) + <usize>i * stride;
       const y = ptr(3) + (<usize>i * n + row << 2);
       if (kind == F32) panelF32(x, k, w, scratch);
-      else if (kind == INT8) panelInt8(x, k, w, ptr(9) + (<usize>(panel * blocks) << 6), ptr(10) + (i << 2), scratch);
+      else if (kind == INT8) panelInt8(x, k, w, ptr(9) + (i << 2), scratch);
       else if (kind == BF16) panelBf16(x, k, w, scratch);
       else panelF16(x, k, w, scratch);
       for (let r = 0; r < rows; r += 4) {

@@ -4,7 +4,7 @@
  *
  *   f32        [N/8][K][8]
  *   f16, bf16  [N/8][K][4][2]: row r of a panel beside row r + 4, in the two halves of a 32-bit lane
- *   int8       [N/16][K/2][16][2]: two columns of a row side by side; scales [N/16][K/32][16]
+ *   int8       [N/16][K/32] blocks: the scales [16], then [16][16][2], two columns of a row side by side
  *
  * Rows past N, and the column past an odd K of int8, are zero.
  */
@@ -16,10 +16,14 @@ import { F16, F32, INT8 } from './widen';
   return kind == INT8 ? 16 : 8;
 }
 
-/** Bytes of a panel's values. */
 @inline export function panelBytes(kind: i32, k: i32): usize {
   if (kind == F32) return <usize>k << 5;
-  return kind == INT8 ? <usize>(k + 1 >> 1) << 5 : <usize>k << 4;
+  return kind == INT8 ? (<usize>(k + 31 >> 5) << 6) + (<usize>(k + 1 >> 1) << 5) : <usize>k << 4;
+}
+
+/** Where the block of column `column` is in a panel of int8. */
+@inline export function blockOffset(column: i32): usize {
+  return <usize>(column >> 5) * 576;
 }
 
 /** Four rows at `row`, 4 * count bytes long, side by side: [count] of them, `outStride` bytes apart. */
@@ -48,7 +52,7 @@ import { F16, F32, INT8 } from './widen';
 
 /**
  * Brings a weight from row order into panels, or back.
- * 0 from, 1 its scales, 2 to, 3 its scales, 4 kind, 5 N, 6 K, 7 whether into panels. A piece: a panel.
+ * 0 from, 1 its scales, 2 to, 3 its scales (those of int8 in row order), 4 kind, 5 N, 6 K, 7 whether into panels. A piece: a panel.
  */
 export function arrange(piece: i32, scratch: usize): void {
   const kind = int(4);
@@ -69,16 +73,18 @@ export function arrange(piece: i32, scratch: usize): void {
     }
     for (let r = 0; r < rows; r++) move<f32>(into, panel + (r << 2), 32, plain + (<usize>r * k << 2), k);
   } else if (kind == INT8) {
-    for (let r = 0; r < rows; r++) {
-      const at = panel + (r << 1);
-      move<i8>(into, at, 32, plain + <usize>r * k, k + 1 >> 1, 2);
-      move<i8>(into, at + 1, 32, plain + <usize>r * k + 1, k >> 1, 2);
-    }
     const blocks = k + 31 >> 5;
-    const panelScales = ptr(into ? 3 : 1) + (<usize>(piece * blocks) << 6);
-    const plainScales = ptr(into ? 1 : 3) + (<usize>(first * blocks) << 2);
-    if (into) memory.fill(panelScales, 0, <usize>blocks << 6);
-    for (let r = 0; r < rows; r++) move<f32>(into, panelScales + (r << 2), 64, plainScales + (<usize>(r * blocks) << 2), blocks);
+    const scales = ptr(into ? 1 : 3) + (<usize>(first * blocks) << 2);
+    for (let r = 0; r < rows; r++) {
+      move<f32>(into, panel + (r << 2), 576, scales + (<usize>(r * blocks) << 2), blocks);
+      for (let c = 0; c < k; c += 32) {
+        const at = panel + blockOffset(c) + 64 + (r << 1);
+        const row = plain + <usize>r * k + c;
+        const count = min(32, k - c);
+        move<i8>(into, at, 32, row, count + 1 >> 1, 2);
+        move<i8>(into, at + 1, 32, row + 1, count >> 1, 2);
+      }
+    }
   } else {
     for (let r = 0; r < rows; r++) move<u16>(into, panel + halfOffset(r), 16, plain + (<usize>r * k << 1), k);
   }
@@ -100,18 +106,17 @@ export function arrange(piece: i32, scratch: usize): void {
 }
 
 /** One row of a weight that is in panels, to f32 at `out`. */
-export function unpackRow(kind: i32, base: usize, scales: usize, k: i32, row: i32, out: usize): void {
+export function unpackRow(kind: i32, base: usize, k: i32, row: i32, out: usize): void {
   const height = panelRows(kind);
   const panel = base + <usize>(row / height) * panelBytes(kind, k);
   const r = row % height;
   if (kind == F32) {
     for (let c = 0; c < k; c++) store<f32>(out + (c << 2), load<f32>(panel + (<usize>c << 5) + (r << 2)));
   } else if (kind == INT8) {
-    const blocks = k + 31 >> 5;
-    const scale = scales + (<usize>(row / height * blocks) << 6) + (r << 2);
     for (let c = 0; c < k; c++) {
-      const value = load<i8>(panel + (<usize>(c >> 1) << 5) + (r << 1) + (c & 1));
-      store<f32>(out + (c << 2), <f32>value * load<f32>(scale + (<usize>(c >> 5) << 6)));
+      const block = panel + blockOffset(c);
+      const value = load<i8>(block + 64 + (<usize>(c >> 1 & 15) << 5) + (r << 1) + (c & 1));
+      store<f32>(out + (c << 2), <f32>value * load<f32>(block + (r << 2)));
     }
   } else {
     const at = panel + halfOffset(r);

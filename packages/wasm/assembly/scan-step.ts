@@ -1,26 +1,53 @@
 /*
  * One token of the selective scan with real A, in place: decoding. States are the lanes here, as they lie in memory. A piece is
- * some blocks of 16 channels of a row of the batch. Of each block, first their steps Δ and inputs Δ u, four channels in lanes; then all their decays, in one
- * run, each channel's step beside each vector of its A; then the states and the sums over them; last the skip and the gate.
+ * some blocks of 16 channels of a row of the batch. Of each block, first their steps Δ and inputs Δ u, four channels in lanes; then all their decays; then the states and the sums over them; last the skip and the gate.
  */
 import { int, ptr } from './args';
-import { decayAnywhere, stepSize } from './scan';
+import { decay, decayAnywhere, rounded, stepSize } from './scan';
 import { exp2Constant, exp2Sixth, loadPart, madd, magic, min, one, sigmoid4, storePart, sum } from './simd';
 
 const CHANNELS: i32 = 16;
 
-/** exp(step A), `count` vectors of each, to `out`. */
-export function stepDecays(count: i32, steps: usize, a: usize, out: usize): void {
+/**
+ * exp(step A) of `channels` channels one after another, `count` vectors of A each, to `out`. `steps`: of each channel, times log2 e.
+ * Returns whether all are right: where one is too small or large for `decay`, and NaN, they are not, and `anyStepDecays` is what helps.
+ */
+export function stepDecays(channels: i32, count: i32, steps: usize, a: usize, out: usize): bool {
   const shift = magic(), unit = one();
   const k1 = exp2Constant(1), k2 = exp2Constant(2), k3 = exp2Constant(3), k4 = exp2Constant(4), k5 = exp2Constant(5);
   const k6 = exp2Sixth();
-  const end = out + (<usize>count << 4);
+  // From 2^-125 to 2^126.
+  const lowest = i32x4.splat(0x4b400000 - 125);
+  let furthest = i32x4.splat(0);
+  const end = steps + (<usize>channels << 2);
   do {
-    v128.store(out, decayAnywhere(v128.load(steps), v128.load(a), shift, k1, k2, k3, k4, k5, k6, unit));
-    steps += 16;
-    a += 16;
-    out += 16;
-  } while (out < end);
+    const step = v128.load32_splat(steps);
+    const stop = out + (<usize>count << 4);
+    do {
+      const factor = v128.load(a);
+      v128.store(out, decay(step, factor, shift, k1, k2, k3, k4, k5, k6, unit));
+      furthest = i32x4.max_u(furthest, i32x4.sub(rounded(step, factor, shift), lowest));
+      a += 16;
+      out += 16;
+    } while (out < stop);
+    steps += 4;
+  } while (steps < end);
+  return i32x4.all_true(i32x4.le_u(furthest, i32x4.splat(251)));
+}
+
+/** The same, whatever the steps and A. */
+function anyStepDecays(channels: i32, count: i32, steps: usize, a: usize, out: usize): void {
+  const shift = magic(), unit = one();
+  const k1 = exp2Constant(1), k2 = exp2Constant(2), k3 = exp2Constant(3), k4 = exp2Constant(4), k5 = exp2Constant(5);
+  const k6 = exp2Sixth();
+  for (let channel = 0; channel < channels; channel++) {
+    const step = v128.load32_splat(steps + (channel << 2));
+    for (let i = 0; i < count; i++) {
+      v128.store(out, decayAnywhere(step, v128.load(a), shift, k1, k2, k3, k4, k5, k6, unit));
+      a += 16;
+      out += 16;
+    }
+  }
 }
 
 /**
@@ -73,7 +100,7 @@ function stepState(states: i32, e: usize, inputs: usize, h: usize, b: usize, c: 
 /**
  * 0 u, 1 delta, 2 A, 3 B, 4 C, 5 D or 0, 6 z or 0, 7 deltaBias or 0, 8 state, 10 y, 13 D, 14 N, 15 groups of B (0: constant), 16 groups of C,
  * 17 softplus; how many elements the rows of 18 z, 19 B, 20 C are apart; 21 channels of a piece, a multiple of 16.
- * Scratch: 8 vectors, and of 16 channels ceil(N / 4) vectors three times.
+ * Scratch: 8 vectors, and of 16 channels ceil(N / 4) vectors twice.
  */
 export function scanStep(piece: i32, scratch: usize): void {
   const d = int(13);
@@ -91,15 +118,10 @@ function stepBlock(batch: i32, first: i32, channels: i32, scratch: usize): void 
   const perChannel = states + 3 >> 2;
   const inputs = scratch;
   const ys = inputs + 64;
-  const steps = ys + 64;
-  const runBytes = <usize>(CHANNELS * perChannel) << 4;
-  const factors = steps + runBytes;
-  const decays = factors + runBytes;
+  const decays = ys + 64;
+  const factors = decays + (<usize>(CHANNELS * perChannel) << 4);
   const at = <usize>batch * d + first << 2;
 
-  let a = ptr(2) + <usize>first * bytes;
-  let factor = factors;
-  let step = steps;
   const log2e = f32x4.splat(1.4426950408889634);
   for (let c = 0; c < channels; c += 4) {
     const lane = <usize>c << 2;
@@ -109,18 +131,20 @@ function stepBlock(batch: i32, first: i32, channels: i32, scratch: usize): void 
     v128.store(ys + lane, f32x4.mul(delta, log2e));
     v128.store(inputs + lane, f32x4.mul(delta, loadPart(ptr(0) + at + lane, count)));
   }
-  for (let c = 0; c < channels; c++) {
-    const splat = v128.load32_splat(ys + (c << 2));
-    for (let n = 0; n < states; n += 4) {
-      v128.store(step, splat);
-      step += 16;
-      // A's rows are whole vectors, or they are made so.
-      if (states & 3) v128.store(factor, loadPart(a + (n << 2), states - n));
-      factor += 16;
+  // A's rows are whole vectors, or they are made so.
+  let a = ptr(2) + <usize>first * bytes;
+  if (states & 3) {
+    let factor = factors;
+    for (let c = 0; c < channels; c++) {
+      for (let n = 0; n < states; n += 4) {
+        v128.store(factor, loadPart(a + (n << 2), states - n));
+        factor += 16;
+      }
+      a += bytes;
     }
-    a += bytes;
+    a = factors;
   }
-  stepDecays(channels * perChannel, steps, states & 3 ? factors : ptr(2) + <usize>first * bytes, decays);
+  if (!stepDecays(channels, perChannel, ys, a, decays)) anyStepDecays(channels, perChannel, ys, a, decays);
 
   const bGroups = int(15);
   const cGroups = int(16);

@@ -63,20 +63,19 @@ export function scaleA(a: usize, states: i32): void {
   }
 }
 
+/** t = Δ A log2 e, rounded to a whole number, in the low bits of a float. */
+@inline export function rounded(delta: v128, a: v128, shift: v128): v128 {
+  return ASC_FEATURE_RELAXED_SIMD ? madd(delta, a, shift) : f32x4.add(f32x4.mul(delta, a), shift);
+}
+
 /** exp(Δ A) = 2^t for t = Δ A log2 e within [-126, 127.99999]; t itself is never computed where multiply-adds are fused. */
-@inline function decay(
+@inline export function decay(
   delta: v128, a: v128, shift: v128, k1: v128, k2: v128, k3: v128, k4: v128, k5: v128, k6: v128, unit: v128,
 ): v128 {
-  let r: v128;
-  let f: v128;
-  if (ASC_FEATURE_RELAXED_SIMD) {
-    r = madd(delta, a, shift);
-    f = madd(delta, a, f32x4.sub(shift, r));
-  } else {
-    const t = f32x4.mul(delta, a);
-    r = f32x4.add(t, shift);
-    f = f32x4.sub(t, f32x4.sub(r, shift));
-  }
+  const r = rounded(delta, a, shift);
+  const f = ASC_FEATURE_RELAXED_SIMD
+    ? madd(delta, a, f32x4.sub(shift, r))
+    : f32x4.sub(f32x4.mul(delta, a), f32x4.sub(r, shift));
   const high = ASC_FEATURE_RELAXED_SIMD ? k5 : madd(k6, f, k5);
   const p = madd(madd(madd(madd(madd(high, f, k4), f, k3), f, k2), f, k1), f, unit);
   return i32x4.add(p, i32x4.shl(r, 23));

@@ -78,7 +78,7 @@ export class WasmTensor implements Tensor {
     return this.#inPanels;
   }
 
-  /** Address of the scales of an int8 tensor as it lies, [rows, ceil(columns / 32)] if in row order, behind the values; else 0. */
+  /** Address of the scales of an int8 tensor in row order, [rows, ceil(columns / 32)], behind the values; of other types 0. */
   get scales(): number {
     return this.kind === Kind.int8 ? this.#place.scales : 0;
   }
@@ -97,13 +97,16 @@ export class WasmTensor implements Tensor {
   #allocate(inPanels: boolean): Place {
     const columns = this.shape.at(-1) ?? 1;
     const rows = columns === 0 ? 0 : this.size / columns;
-    const isInt8 = this.kind === Kind.int8;
     const height = inPanels ? panelRows(this.kind) : 1;
-    const padded = height * Math.ceil(rows / height);
-    const width = isInt8 && inPanels ? columns + (columns & 1) : columns;
-    const values = padded * width * bytesOf(this.kind);
-    const scalesAt = isInt8 ? LINE * Math.ceil(values / LINE) : values;
-    const bytes = scalesAt + (isInt8 ? 4 * padded * Math.ceil(columns / INT8_BLOCK) : 0);
+    const values = height * Math.ceil(rows / height) * columns * bytesOf(this.kind);
+    const scalesAt = LINE * Math.ceil(values / LINE);
+    let bytes = values;
+    if (this.kind === Kind.int8) {
+      const blocks = Math.ceil(columns / INT8_BLOCK);
+      bytes = inPanels
+        ? Math.ceil(rows / height) * height * (4 * blocks + columns + (columns & 1))
+        : scalesAt + 4 * rows * blocks;
+    }
     const address = this.#runtime.heap.allocate(bytes);
     return { address, scales: address + scalesAt, bytes };
   }

@@ -298,6 +298,7 @@ async function model(backend: WebgpuBackend): Promise<void> {
     ['greedy, a given state', { temperature: 0, state: lm.createState() }],
     ['chosen on the host', { repetitionPenalty: 1.1 }],
   ];
+  await rate({ temperature: 0 });
   for (const [shape, options] of cases)
     report({ case: 'MambaLM 130m f16, generate', shape, value: await rate(options), unit: 'tokens/s' });
   const ids = Array.from({ length: 2048 }, (_, i) => (i * 7919) % vocabSize);

@@ -113,5 +113,6 @@ export function convStepJob(step: ConvStep): Job {
     pieces: batch * ceilDiv(channels, 4 * BLOCK),
     ints: [x, weight, bias, state, 0, 0, channels, width, Number(silu), stride, y],
     work: batch * channels * (width + 4),
+    scratch: LINE,
   };
 }

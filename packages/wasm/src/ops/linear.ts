@@ -136,7 +136,7 @@ function fewRows(
     {
       kernel: MATVEC,
       pieces: ceilDiv(panels, each),
-      ints: [from, weight.panels, bias, y, m, n, k, each, kind, weight.scales, units, stride],
+      ints: [from, weight.panels, bias, y, m, n, k, each, kind, units, stride],
       work,
       scratch: 64,
     },

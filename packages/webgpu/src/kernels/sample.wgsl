@@ -10,7 +10,7 @@ const WG: u32 = 256u;
 const DRAW: bool = true;
 const FILTER: bool = true; // top-k or top-p
 const LIST: u32 = 1024u;
-const AHEAD: u32 = 16u;
+const AHEAD: u32 = 8u;
 struct Params {
   rows: u32, columns: u32, vocabulary: u32, topK: u32, // topK: 0 for all
   sharpness: f32, topP: f32, minP: f32, infinity: f32, // 1 / temperature
@@ -39,6 +39,13 @@ struct Cut { source: Source, kept: Kept }
 fn logitAt(s: Source, j: u32) -> f32 {
   if (s.listed) { return listLogits[j]; }
   return logits[s.start + j];
+}
+
+// Logits of this thread, read before one is looked at; behind the end the last one.
+fn ahead(s: Source, j: u32, step: u32) -> array<f32, AHEAD> {
+  var next: array<f32, AHEAD>;
+  for (var k = 0u; k < AHEAD; k++) { next[k] = logitAt(s, min(j + k * step, s.count - 1u)); }
+  return next;
 }
 
 fn idAt(s: Source, j: u32) -> u32 {
@@ -91,13 +98,16 @@ fn upTo(value: f32, i: u32) -> f32 {
 fn heldFrom(s: Source, kept: Kept, bounds: vec4u, peak: f32, i: u32, lane: Lane) -> Held {
   var weight = vec4f();
   var count = vec4f();
-  for (var j = i; j < s.count; j += WG) {
-    let logit = logitAt(s, j);
-    let key = keyOf(logit);
-    if (!isKept(kept, key, idAt(s, j))) { continue; }
-    let counts = select(vec4f(), vec4f(1.0), vec4u(key) >= bounds);
-    count += counts;
-    weight += counts * weightOf(logit, peak);
+  for (var from_ = i; from_ < s.count; from_ += AHEAD * WG) {
+    var next = ahead(s, from_, WG);
+    for (var k = 0u; k < AHEAD; k++) {
+      let j = from_ + k * WG;
+      let key = keyOf(next[k]);
+      if (j >= s.count || !isKept(kept, key, idAt(s, j))) { continue; }
+      let counts = select(vec4f(), vec4f(1.0), vec4u(key) >= bounds);
+      count += counts;
+      weight += counts * weightOf(next[k], peak);
+    }
   }
   return Held(all4(weight, i, lane), all4(count, i, lane));
 }
@@ -105,18 +115,23 @@ fn heldFrom(s: Source, kept: Kept, bounds: vec4u, peak: f32, i: u32, lane: Lane)
 // The kept elements with keys from `key` on, `count` of them, in workgroup memory.
 fn gathered(s: Source, kept: Kept, key: u32, count: u32, i: u32) -> Source {
   var own = 0u;
-  for (var j = i * s.stretch; j < endOf(s, i); j++) {
-    let k = keyOf(logitAt(s, j));
-    own += u32(k >= key && isKept(kept, k, j));
+  for (var from_ = i * s.stretch; from_ < endOf(s, i); from_ += AHEAD) {
+    var next = ahead(s, from_, 1u);
+    for (var m = 0u; m < AHEAD; m++) {
+      let k = keyOf(next[m]);
+      own += u32(k >= key && isKept(kept, k, from_ + m) && from_ + m < endOf(s, i));
+    }
   }
   var at = u32(upTo(f32(own), i)) - own;
-  for (var j = i * s.stretch; j < endOf(s, i); j++) {
-    let logit = logitAt(s, j);
-    let k = keyOf(logit);
-    if (k >= key && isKept(kept, k, j)) {
-      listLogits[at] = logit;
-      listIds[at] = j;
-      at++;
+  for (var from_ = i * s.stretch; from_ < endOf(s, i); from_ += AHEAD) {
+    var next = ahead(s, from_, 1u);
+    for (var m = 0u; m < AHEAD; m++) {
+      let k = keyOf(next[m]);
+      if (k >= key && isKept(kept, k, from_ + m) && from_ + m < endOf(s, i)) {
+        listLogits[at] = next[m];
+        listIds[at] = from_ + m;
+        at++;
+      }
     }
   }
   workgroupBarrier();
@@ -164,11 +179,10 @@ fn cut(given: Source, kept: Kept, goal: f32, counting: bool, peak: f32, i: u32, 
   return Cut(s, Kept(key, bitcast<u32>(workgroupUniformLoad(&shared4).x)));
 }
 
-// The weight of an element that may be drawn, zero of others.
-fn drawable(s: Source, kept: Kept, j: u32, peak: f32) -> f32 {
-  let logit = logitAt(s, j);
+// The weight of an element of thread i that may be drawn, zero of others.
+fn drawable(s: Source, kept: Kept, i: u32, j: u32, logit: f32, peak: f32) -> f32 {
   let weight = weightOf(logit, peak);
-  return select(0.0, weight, weight >= p.minP && isKept(kept, keyOf(logit), idAt(s, j)));
+  return select(0.0, weight, j < endOf(s, i) && weight >= p.minP && isKept(kept, keyOf(logit), idAt(s, j)));
 }
 
 fn work(w: vec3u, n: vec3u, i: u32, lane: Lane) {
@@ -182,8 +196,7 @@ fn work(w: vec3u, n: vec3u, i: u32, lane: Lane) {
   var place = min(i, s.count - 1u);
   var sum = 0.0;
   for (var from_ = i; from_ < s.count; from_ += AHEAD * WG) {
-    var next: array<f32, AHEAD>;
-    for (var k = 0u; k < AHEAD; k++) { next[k] = logitAt(s, min(from_ + k * WG, s.count - 1u)); }
+    var next = ahead(s, from_, WG);
     let before = peak;
     for (var k = 0u; k < AHEAD; k++) {
       let bits = bitcast<u32>(next[k]);
@@ -237,10 +250,13 @@ fn work(w: vec3u, n: vec3u, i: u32, lane: Lane) {
 
   var own = 0.0;
   var final_ = 0u;
-  for (var j = i * s.stretch; j < endOf(s, i); j++) {
-    let weight = drawable(s, kept, j, best.x);
-    own += weight;
-    if (weight > 0.0) { final_ = idAt(s, j); }
+  for (var from_ = i * s.stretch; from_ < endOf(s, i); from_ += AHEAD) {
+    var next = ahead(s, from_, 1u);
+    for (var k = 0u; k < AHEAD; k++) {
+      let weight = drawable(s, kept, i, from_ + k, next[k], best.x);
+      own += weight;
+      if (weight > 0.0) { final_ = idAt(s, from_ + k); }
+    }
   }
   let through = upTo(own, i);
   scratch[i] = through;
@@ -254,10 +270,13 @@ fn work(w: vec3u, n: vec3u, i: u32, lane: Lane) {
   if (i > 0u) { running = scratch[i - 1u]; }
   if (own > 0.0) { atomicMax(&last, final_); }
   if (own > 0.0 && running <= target_ && target_ < through) {
-    for (var j = i * s.stretch; running <= target_ && j < endOf(s, i); j++) {
-      let weight = drawable(s, kept, j, best.x);
-      running += weight;
-      if (weight > 0.0) { final_ = idAt(s, j); }
+    for (var from_ = i * s.stretch; running <= target_ && from_ < endOf(s, i); from_ += AHEAD) {
+      var next = ahead(s, from_, 1u);
+      for (var k = 0u; k < AHEAD; k++) {
+        let weight = drawable(s, kept, i, from_ + k, next[k], best.x);
+        if (running <= target_ && weight > 0.0) { final_ = idAt(s, from_ + k); }
+        running += weight;
+      }
     }
     atomicMin(&found, final_);
   }

@@ -197,7 +197,7 @@ export function scanStepJob({ threads }: Runtime, step: ScanStep): Job {
       each,
     ],
     work: batch * channels * states * 4,
-    scratch: 128 + 3 * CHANNELS * 16 * ceilDiv(states, 4),
+    scratch: 128 + 2 * CHANNELS * 16 * ceilDiv(states, 4),
   };
 }
 
