@@ -1,6 +1,7 @@
 /*
  * One token of the selective scan with real A, in place: decoding. States are the lanes here, as they lie in memory. A piece is
- * some blocks of 16 channels of a row of the batch. Of each block, first their steps Δ and inputs Δ u, four channels in lanes; then all their decays; then the states and the sums over them; last the skip and the gate.
+ * some blocks of 16 channels of a row of the batch. Of each block, first their steps Δ and inputs Δ u, four channels in lanes;
+ * then all their decays; then the states and the sums over them; last the skip and the gate.
  */
 import { int, ptr } from './args';
 import { decay, decayAnywhere, rounded, stepSize } from './scan';
