@@ -2,9 +2,12 @@ import type { Backend, Tensor } from '@mamba-ts/backend';
 import type { MambaConfig, MambaLM } from '@mamba-ts/model';
 import { Random } from '@mamba-ts/ssm';
 import { lossAndGradients } from '@mamba-ts/train';
-import type { Limits } from './limits.js';
-import { medianSeconds } from './timing.js';
+import type { LimitProbe } from './limits.js';
+import { medianAgainstLimit, medianSeconds } from './timing.js';
 import { decodeBytes, prefillFlops, type WeightType } from './work.js';
+
+/** Tokens decoded between two looks at the memory's bandwidth. */
+const DECODED_AT_ONCE = 16;
 
 /** One figure of `mamba-ts bench`. */
 export interface BenchRow {
@@ -15,7 +18,7 @@ export interface BenchRow {
   readonly threads: number;
   readonly value: number;
   readonly unit: string;
-  /** What the machine's limit would allow, in the same unit; null where none was measured. */
+  /** What the machine's limit, as it was while this was measured, would allow, in the same unit; null where none was measured. */
   readonly limit: number | null;
   /** value / limit */
   readonly share: number | null;
@@ -24,7 +27,8 @@ export interface BenchRow {
 export interface BenchOptions {
   readonly backend: Backend;
   readonly threads: number;
-  readonly limits: Limits | undefined;
+  /** None for a backend whose limits are not the processor's. */
+  readonly probe: LimitProbe | undefined;
   readonly runs: number;
 }
 
@@ -58,15 +62,27 @@ export async function prefill(
   length: number,
 ): Promise<BenchRow> {
   const ids = randomIds(lm.config, length);
-  const seconds = await medianSeconds(options.runs, async () => {
-    const state = lm.createState();
-    const { logits } = await lm.prefill(ids, state);
-    await logits.data();
-    logits.dispose();
-    state.dispose();
-  });
-  const limit = options.limits && options.limits.flops / prefillFlops(lm.config);
-  return row(options, `prefill ${length}`, shape, lm.dtype, length / seconds, 'tokens/s', limit);
+  const { probe, runs } = options;
+  const { seconds, limit } = await medianAgainstLimit(
+    { runs, pieces: 1, work: length * prefillFlops(lm.config) },
+    probe && (() => probe.measure('flops')),
+    async () => {
+      const state = lm.createState();
+      const { logits } = await lm.prefill(ids, state);
+      await logits.data();
+      logits.dispose();
+      state.dispose();
+    },
+  );
+  return row(
+    options,
+    `prefill ${length}`,
+    shape,
+    lm.dtype,
+    length / seconds,
+    'tokens/s',
+    limit && length / limit,
+  );
 }
 
 /** Tokens a second of greedy decoding. The limit: the weights and the state at the memory's read bandwidth. */
@@ -76,20 +92,34 @@ export async function decode(
   shape: string,
   tokens: number,
 ): Promise<BenchRow> {
+  const { probe, runs } = options;
   const state = lm.createState();
   let token = 1;
-  const seconds = await medianSeconds(options.runs, async () => {
-    for (let i = 0; i < tokens; i++) {
-      const { logits } = lm.step([token], state);
-      const best = lm.backend.ops.argmax({ x: logits });
-      [token] = await best.data();
-      best.dispose();
-      logits.dispose();
-    }
-  });
+  const pieces = Math.max(1, Math.round(tokens / DECODED_AT_ONCE));
+  const each = tokens / pieces;
+  const { seconds, limit } = await medianAgainstLimit(
+    { runs, pieces, work: each * decodeBytes(lm.config, lm.dtype as WeightType) },
+    probe && (() => probe.measure('bandwidth')),
+    async () => {
+      for (let i = 0; i < each; i++) {
+        const { logits } = lm.step([token], state);
+        const best = lm.backend.ops.argmax({ x: logits });
+        [token] = await best.data();
+        best.dispose();
+        logits.dispose();
+      }
+    },
+  );
   state.dispose();
-  const limit = options.limits && options.limits.bandwidth / decodeBytes(lm.config, lm.dtype as WeightType);
-  return row(options, `decode ${tokens}`, shape, lm.dtype, tokens / seconds, 'tokens/s', limit);
+  return row(
+    options,
+    `decode ${tokens}`,
+    shape,
+    lm.dtype,
+    tokens / seconds,
+    'tokens/s',
+    limit && tokens / limit,
+  );
 }
 
 /** Milliseconds of a selective scan, forward, or forward and backward. */

@@ -1,7 +1,7 @@
 import { MambaError } from '@mamba-ts/backend';
 import { MambaLM, type WeightDType } from '@mamba-ts/model';
 import { type BenchOptions, type BenchRow, decode, prefill, scan, training } from '../bench/cases.js';
-import { measureLimits } from '../bench/limits.js';
+import { type LimitProbe, openLimitProbe } from '../bench/limits.js';
 import { SHAPES } from '../bench/shapes.js';
 import { createBackend } from '../create-backend.js';
 import { JSON_OPTION, MODEL_OPTIONS, openBackend } from './model.js';
@@ -44,13 +44,15 @@ export const bench: Verb = {
     const cases = list(values, 'cases', CASES);
     const dtypes = list(values, 'dtype', DTYPES);
     const backend = await openBackend(values);
+    let probe: LimitProbe | undefined;
     try {
       const threads = backend.name === 'wasm' ? (values.number('threads') ?? (await cores())) : 1;
+      // A GPU has other limits than the processor's.
+      if (backend.name !== 'webgpu') probe = await openLimitProbe(threads);
       const options: BenchOptions = {
         backend,
         threads,
-        // A GPU has other limits than the processor's.
-        limits: backend.name === 'webgpu' ? undefined : await measureLimits(threads),
+        probe,
         runs: values.number('runs') as number,
       };
       const rows: BenchRow[] = [];
@@ -59,7 +61,7 @@ export const bench: Verb = {
         rows.push(row);
         if (!values.flag('json')) io.out(line(row));
       };
-      if (!values.flag('json')) io.out(header(options));
+      if (!values.flag('json')) io.out(await header(options));
       if (cases.includes('scan')) {
         add(await scan(options, SCAN, false));
         add(await scan(options, TRAINING_SCAN, true));
@@ -79,7 +81,7 @@ export const bench: Verb = {
           ...options,
           backend: await createBackend('cpu'),
           threads: 1,
-          limits: undefined,
+          probe: undefined,
           runs: 1,
         };
         try {
@@ -91,6 +93,7 @@ export const bench: Verb = {
       }
       if (values.flag('json')) io.out(`${JSON.stringify(rows)}\n`);
     } finally {
+      await probe?.close();
       await backend.dispose();
     }
   },
@@ -125,11 +128,10 @@ function open(values: Values, { backend }: BenchOptions, dtype: WeightDType): Pr
     : MambaLM.fromPretrained(folder, { backend, dtype });
 }
 
-function header({ backend, limits }: BenchOptions): string {
-  const measured = limits
-    ? `${(limits.flops / 1e9).toFixed(1)} GFLOP/s, ${(limits.bandwidth / 1e9).toFixed(1)} GB/s read`
-    : 'no limits measured';
-  return `${backend.description}: ${measured}\n`;
+async function header({ backend, probe }: BenchOptions): Promise<string> {
+  if (!probe) return `${backend.description}: no limits measured\n`;
+  const [flops, bandwidth] = [await probe.measure('flops'), await probe.measure('bandwidth')];
+  return `${backend.description}: ${(flops / 1e9).toFixed(1)} GFLOP/s, ${(bandwidth / 1e9).toFixed(1)} GB/s read\n`;
 }
 
 function line({ case: name, shape, dtype, backend, value, unit, limit, share }: BenchRow): string {
