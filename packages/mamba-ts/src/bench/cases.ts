@@ -152,13 +152,13 @@ export async function scan(
   made.push(inputs.A);
   const dy = tensor([batch, length, channels], signed);
   const seconds = await medianSeconds(options.runs, async () => {
-    const { y, last } = backend.scope(() => {
-      const { y } = backend.ops.selectiveScan(inputs);
-      return { y, last: backward ? backend.ops.selectiveScanBackward(inputs, { dy }).dD : undefined };
+    const last = backend.scope(() => {
+      const { lastState } = backend.ops.selectiveScan(inputs);
+      // A is real, and so is the state.
+      return backward ? backend.ops.selectiveScanBackward(inputs, { dy }).dD : (lastState as Tensor);
     });
-    // What is read last was computed last: a queue has then done everything.
-    await (last ?? y).data();
-    y.dispose();
+    // Little, and computed last: a queue has then done everything, and no large array must be made for it.
+    await last?.data();
     last?.dispose();
   });
   for (const x of made) x.dispose();
