@@ -16,7 +16,7 @@ const BLOCK_N = 64;
 /** Floats of A that are packed at a time. */
 const PACKED = 1 << 22;
 /** Bytes of weights in a piece of a matrix-vector product, at most and at least: a stream is read at full speed only after a while. */
-const STREAM = 1 << 20;
+const STREAM = 1 << 22;
 const SHORT = 1 << 16;
 
 export const linear: Op<'linear'> = (runtime, inputs) => {
