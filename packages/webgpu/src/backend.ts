@@ -3,10 +3,9 @@ import {
   type Capture,
   checkTensors,
   checkUpload,
+  checkWrite,
   checkZeros,
   type DType,
-  isStorageType,
-  MambaError,
   type MemoryUse,
   type OpName,
   type OpNeed,
@@ -68,13 +67,7 @@ export class WebgpuBackend implements Backend {
     checkTensors('write', [{ tensor, source }], 'webgpu', (one) => gpu.owns(one));
     const target = gpu.own(tensor);
     if ('dispose' in source) {
-      const same = source.dtype === tensor.dtype && !isStorageType(tensor.dtype);
-      if (!same || sizeOf(source.shape) !== sizeOf(tensor.shape)) {
-        throw new MambaError(
-          same ? 'SHAPE' : 'DTYPE',
-          `write: a ${source.dtype} tensor [${source.shape.join(', ')}] does not fit a ${tensor.dtype} tensor [${tensor.shape.join(', ')}]`,
-        );
-      }
+      checkWrite(tensor, source);
       const count = sizeOf(tensor.shape);
       const whole = [0, count] as const;
       gpu.ledger.scope(() =>
