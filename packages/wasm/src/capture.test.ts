@@ -104,6 +104,21 @@ describe.each(backends)('capture ($description)', (backend) => {
     captured.dispose();
   });
 
+  test('a replay that fails frees what it took, once', async () => {
+    const [x, y] = [backend.tensor([1, 2], [2]), backend.tensor([3, 4], [2])];
+    const captured = backend.capture(() => ops.mul({ a: ops.add({ a: y, b: y }), b: x }));
+    x.dispose();
+    const before = backend.memory();
+    for (let i = 0; i < 3; i++) {
+      expect(() => captured.replay()).toThrow(expect.objectContaining({ code: 'DISPOSED' }));
+    }
+    captured.dispose();
+    captured.dispose();
+    expect(backend.memory()).toEqual(before);
+    const others = Array.from({ length: 12 }, (_, i) => backend.tensor([i, -i], [2]));
+    for (const [i, other] of others.entries()) expect(await values(other)).toEqual([i, -i]);
+  });
+
   test('one inside another is refused', () => {
     expect(() => backend.capture(() => backend.capture(() => {}))).toThrow(
       expect.objectContaining({ code: 'INVALID_ARGUMENT' }),

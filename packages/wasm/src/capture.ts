@@ -53,6 +53,8 @@ export function capture<T>(runtime: Runtime, run: () => T): Capture<T> {
       return heap.pinning(recording.pins, () => ledger.scope(use));
     } catch (error) {
       heap.unpin(recording.pins);
+      recording = new Recording();
+      recording.spoil();
       throw error;
     } finally {
       runtime.recording = undefined;
