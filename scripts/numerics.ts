@@ -164,7 +164,7 @@ const page = `# Numerics
 Written by \`pnpm numerics\`; not by hand. Node ${process.versions.node}, ${cpus()[0]?.model ?? 'unknown processor'}.
 
 Every figure is max |x - ref| / max |ref| over one output of one call; the largest of a call's outputs counts. (An output
-under 1e-4 of the largest one of its call is judged relative to that share, and an output that should be all zeros by
+under 1e-4 (of an op that stands for a chain of others 1e-3) of the largest one of its call is judged relative to that share, and an output that should be all zeros by
 its absolute size.) Inputs are the same numbers for all, exact in
 f32; S4D's official ones are not, and what is right for the rounded ones is the oracle's.
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { type HostTensor, hostF32, hostI32 } from '../host.js';
-import { deviations, identical } from './compare.js';
+import { CHAIN_FLOOR, deviations, identical } from './compare.js';
 
 const outputs = (entries: Record<string, HostTensor>) => new Map(Object.entries(entries));
 const errorOf = (got: HostTensor, want: HostTensor) =>
@@ -22,6 +22,8 @@ test('an output that is tiny beside the others is judged relative to them', () =
   const [, tiny] = deviations(got, want);
   // 2e-6 beside a hundredth, which is 1e-4 of the largest.
   expect(tiny.error).toBeCloseTo(2e-4, 8);
+  // Of a chain of ops: beside a tenth.
+  expect(deviations(got, want, CHAIN_FLOOR)[1].error).toBeCloseTo(2e-5, 8);
 });
 
 test('NaN and infinities count unless both have them', () => {

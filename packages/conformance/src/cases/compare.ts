@@ -13,9 +13,11 @@ export interface Deviation {
 
 /**
  * An output that is tiny beside the others of the same call is judged relative to them: below this share of the largest
- * value its own size says nothing (what cancels to nearly zero keeps the rounding errors of what it was made of).
+ * value its own size says nothing (a gradient that is exactly zero may come out as a rounding error).
  */
-const FLOOR = 1e-3;
+const FLOOR = 1e-4;
+/** The same for an op that stands for a chain of others: what cancels there has the rounding errors of all of them. */
+export const CHAIN_FLOOR = 1e-3;
 
 /** Numbers under the smallest normal f32 may be flushed to zero. */
 const FLUSHED = 2 ** -126;
@@ -24,8 +26,8 @@ const FLUSHED = 2 ** -126;
  * Compares results with what they should be, output by output. Integers must be equal. A missing, additional or
  * differently shaped output is an infinite error.
  */
-export function deviations(got: Outputs, want: Outputs): Deviation[] {
-  const largest = Math.max(...[...want.values()].map(maxAbs), 0);
+export function deviations(got: Outputs, want: Outputs, floor = FLOOR): Deviation[] {
+  const least = floor * Math.max(...[...want.values()].map(maxAbs), 0);
   const found: Deviation[] = [];
   for (const output of new Set([...got.keys(), ...want.keys()])) {
     const [a, b] = [got.get(output), want.get(output)];
@@ -39,15 +41,15 @@ export function deviations(got: Outputs, want: Outputs): Deviation[] {
       const detail = `has shape [${a.shape}], not [${b.shape}]`;
       found.push({ output, error: Number.POSITIVE_INFINITY, detail });
     } else {
-      found.push({ output, ...deviation(a, b, largest) });
+      found.push({ output, ...deviation(a, b, least) });
     }
   }
   return found;
 }
 
-function deviation(got: HostTensor, want: HostTensor, largest: number): { error: number; detail: string } {
+function deviation(got: HostTensor, want: HostTensor, least: number): { error: number; detail: string } {
   // Integers are equal, or infinitely far off.
-  const scale = want.dtype === 'i32' ? 0 : Math.max(maxAbs(want), FLOOR * largest) || 1;
+  const scale = want.dtype === 'i32' ? 0 : Math.max(maxAbs(want), least) || 1;
   let worst = -1;
   let at = 0;
   for (let i = 0; i < want.data.length; i++) {

@@ -1,6 +1,7 @@
 import type { Backend, OpNeed } from '@mamba-ts/backend';
 import type { AnyOp, FloatType, Outputs } from '../cases/case.js';
-import { deviations } from '../cases/compare.js';
+import { CHAIN_FLOOR, deviations } from '../cases/compare.js';
+import { definitionOf } from '../cases/definitions.js';
 import type { Limits } from '../cases/family.js';
 
 /** How far from the truth is allowed: max |x - ref| / max |ref|. */
@@ -97,7 +98,8 @@ export function judgeAs(
   got: Outputs,
   want: Outputs,
 ): Measurement[] {
-  return deviations(got, want).map(({ output, error, detail }) => ({
+  const floor = definitionOf(op as AnyOp) ? CHAIN_FLOOR : undefined;
+  return deviations(got, want, floor).map(({ output, error, detail }) => ({
     group,
     op,
     case: name,
