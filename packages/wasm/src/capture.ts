@@ -3,7 +3,7 @@ import type { Pin } from './heap.js';
 import { JOB_BYTES } from './layout.js';
 import { copyInto } from './ops/split-concat.js';
 import type { Job, Runtime } from './runtime.js';
-import type { WasmTensor } from './tensor.js';
+import type { Place, WasmTensor } from './tensor.js';
 
 /** What a function ran, to be run again as it was. */
 export class Recording {
@@ -12,15 +12,15 @@ export class Recording {
   readonly checks: (() => void)[] = [];
   readonly made = new Set<WasmTensor>();
   readonly pins: Pin[] = [];
-  readonly #touched = new Map<WasmTensor, number>();
+  readonly #touched = new Map<WasmTensor, Place>();
   #isSpoilt = false;
 
   /** A tensor whose address is in the jobs. Those made while recording do not count, unless one stays: it is a result. */
-  touch(tensor: WasmTensor, address: number, stays = false): void {
+  touch(tensor: WasmTensor, place: Place, stays = false): void {
     if (this.made.has(tensor) && !stays) return;
     const before = this.#touched.get(tensor);
-    if (before !== undefined && before !== address) this.#isSpoilt = true;
-    this.#touched.set(tensor, address);
+    if (before !== undefined && before !== place) this.#isSpoilt = true;
+    this.#touched.set(tensor, place);
   }
 
   /** JavaScript computes with values: the jobs are not all that happens. */
@@ -31,7 +31,7 @@ export class Recording {
   /** Whether the jobs still do what the function would. */
   get isCurrent(): boolean {
     if (this.#isSpoilt) return false;
-    for (const [tensor, address] of this.#touched) if (!tensor.isAt(address)) return false;
+    for (const [tensor, place] of this.#touched) if (!tensor.isIn(place)) return false;
     return true;
   }
 }
@@ -68,7 +68,7 @@ export function capture<T>(runtime: Runtime, run: () => T): Capture<T> {
 
   const result = record(run);
   const results = [...tensorsIn(result)] as WasmTensor[];
-  for (const tensor of results) recording.touch(tensor, tensor.address, true);
+  for (const tensor of results) recording.touch(tensor, tensor.place, true);
   return {
     result,
     replay() {

@@ -84,7 +84,10 @@ describe.each(backends)('a weight that a product has read ($description)', (back
   test('may be what it is multiplied with', async () => {
     const weight = backend.tensor([1, 2, 3, 4, 5, 6], [2, 3]);
     for (let i = 0; i < 2; i++) {
-      expect(await values(backend.ops.linear({ x: weight, weight }))).toEqual([14, 32, 32, 77]);
+      const { tensors } = backend.memory();
+      const y = backend.ops.linear({ x: weight, weight });
+      expect(backend.memory().tensors).toBe(tensors + 1);
+      expect(await values(y)).toEqual([14, 32, 32, 77]);
     }
   });
 });

@@ -17,7 +17,7 @@ export const Kind = { f32: 0, f16: 1, bf16: 2, int8: 3, i32: 4 } as const;
 export type Kind = (typeof Kind)[keyof typeof Kind];
 
 /** A block of the linear memory that holds a tensor. */
-interface Place {
+export interface Place {
   readonly address: number;
   readonly scales: number;
   readonly bytes: number;
@@ -58,20 +58,26 @@ export class WasmTensor implements Tensor {
   /** Address of the elements, in row order: brings them into it. */
   get address(): number {
     if (this.#inPanels) this.#arrange(false);
-    this.#runtime.recording?.touch(this, this.#place.address);
+    this.#runtime.recording?.touch(this, this.#place);
     return this.#place.address;
   }
 
   /** Address of the elements of a weight, in the panels that products read (assembly/panels.ts): brings them into these. */
   get panels(): number {
     if (!this.#inPanels) this.#arrange(true);
-    this.#runtime.recording?.touch(this, this.#place.address);
+    this.#runtime.recording?.touch(this, this.#place);
     return this.#place.address;
   }
 
-  /** Whether its elements are still at an address that `address` or `panels` gave, and in that order: a change of order moves them. */
-  isAt(address: number): boolean {
-    return !this.#disposed && this.#place.address === address;
+  /** Whether its elements are still in the block that they were in, and so in the same order: a change of order moves them. */
+  isIn(place: Place): boolean {
+    return !this.#disposed && this.#place === place;
+  }
+
+  /** Its block, with the elements in row order. */
+  get place(): Place {
+    if (this.#inPanels) this.#arrange(false);
+    return this.#place;
   }
 
   get inPanels(): boolean {

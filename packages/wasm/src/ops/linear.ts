@@ -1,8 +1,9 @@
-import { checkLinear, checkLinearBackward, type Tensor } from '@mamba-ts/backend';
+import { checkLinear, checkLinearBackward } from '@mamba-ts/backend';
 import { COLUMN_SUMS, GEMM, MATVEC, PACK_COLUMNS, PACK_ROWS, PREPARE_X } from '../kernel-ids.js';
 import type { Job, Runtime } from '../runtime.js';
 import { Kind, panelRows, type WasmTensor } from '../tensor.js';
 import { addressOf, ceilDiv, type Op, own } from './op.js';
+import { copyInto } from './split-concat.js';
 
 /** Up to this many rows of x each panel of weights is multiplied with one after another. */
 const FEW_ROWS = 4;
@@ -22,9 +23,12 @@ const SHORT = 1 << 16;
 export const linear: Op<'linear'> = (runtime, inputs) => {
   const { rows, inputs: k, outputs: n, shape } = checkLinear(inputs);
   const weight = own(inputs.weight);
+  // A product wants its weight in panels, and x in row order.
+  const twin = inputs.x === weight ? runtime.empty(weight.shape) : undefined;
+  if (twin) copyInto(runtime, weight, twin);
   const y = runtime.empty(shape);
   const product = {
-    x: apart(runtime, inputs.x, weight),
+    x: addressOf(twin ?? inputs.x),
     stride: k,
     weight,
     bias: addressOf(inputs.bias),
@@ -34,6 +38,7 @@ export const linear: Op<'linear'> = (runtime, inputs) => {
     k,
   };
   runtime.withMemory(workspace(product), (space) => runtime.runSequence(linearJobs(runtime, product, space)));
+  twin?.dispose();
   return y;
 };
 
@@ -72,14 +77,6 @@ export const linearBackward: Op<'linearBackward'> = (runtime, inputs, grads) => 
   });
   return { dx, dweight, dbias };
 };
-
-/** Address of x in row order: of a copy, if x is the weight, which a product wants in panels. */
-function apart(runtime: Runtime, x: Tensor, weight: WasmTensor): number {
-  if (x !== weight) return addressOf(x);
-  const y = runtime.empty(x.shape);
-  y.raw().set(weight.raw());
-  return y.address;
-}
 
 /** y [m, n] = x [m, k] weight^T + bias */
 export interface Linear {
