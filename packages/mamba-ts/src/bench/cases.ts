@@ -3,7 +3,7 @@ import type { MambaConfig, MambaLM } from '@mamba-ts/model';
 import { Random } from '@mamba-ts/ssm';
 import { lossAndGradients } from '@mamba-ts/train';
 import type { LimitProbe } from './limits.js';
-import { medianAgainstLimit, medianSeconds } from './timing.js';
+import { medianAgainstLimit, medianSeconds, type Timing } from './timing.js';
 import { decodeBytes, prefillFlops, type WeightType } from './work.js';
 
 /** Tokens decoded between two looks at the memory's bandwidth. */
@@ -54,6 +54,17 @@ function row(
   };
 }
 
+function tokensRow(
+  options: BenchOptions,
+  name: string,
+  shape: string,
+  { dtype }: MambaLM,
+  tokens: number,
+  { seconds, limit }: Timing,
+): BenchRow {
+  return row(options, name, shape, dtype, tokens / seconds, 'tokens/s', limit && tokens / limit);
+}
+
 /** Tokens a second of a prompt. The limit: the projections at the machine's arithmetic peak. */
 export async function prefill(
   options: BenchOptions,
@@ -63,7 +74,7 @@ export async function prefill(
 ): Promise<BenchRow> {
   const ids = randomIds(lm.config, length);
   const { probe, runs } = options;
-  const { seconds, limit } = await medianAgainstLimit(
+  const timing = await medianAgainstLimit(
     { runs, pieces: 1, work: length * prefillFlops(lm.config) },
     probe && (() => probe.measure('flops')),
     async () => {
@@ -74,15 +85,7 @@ export async function prefill(
       state.dispose();
     },
   );
-  return row(
-    options,
-    `prefill ${length}`,
-    shape,
-    lm.dtype,
-    length / seconds,
-    'tokens/s',
-    limit && length / limit,
-  );
+  return tokensRow(options, `prefill ${length}`, shape, lm, length, timing);
 }
 
 /** Tokens a second of greedy decoding. The limit: the weights and the state at the memory's read bandwidth. */
@@ -97,7 +100,7 @@ export async function decode(
   let token = 1;
   const pieces = Math.max(1, Math.round(tokens / DECODED_AT_ONCE));
   const each = tokens / pieces;
-  const { seconds, limit } = await medianAgainstLimit(
+  const timing = await medianAgainstLimit(
     { runs, pieces, work: each * decodeBytes(lm.config, lm.dtype as WeightType) },
     probe && (() => probe.measure('bandwidth')),
     async () => {
@@ -111,15 +114,7 @@ export async function decode(
     },
   );
   state.dispose();
-  return row(
-    options,
-    `decode ${tokens}`,
-    shape,
-    lm.dtype,
-    tokens / seconds,
-    'tokens/s',
-    limit && tokens / limit,
-  );
+  return tokensRow(options, `decode ${tokens}`, shape, lm, tokens, timing);
 }
 
 /** Milliseconds of a selective scan, forward, or forward and backward. */
