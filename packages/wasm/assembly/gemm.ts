@@ -17,7 +17,7 @@
 import { ZEROS } from '../src/layout';
 import { int, ptr } from './args';
 import { blockOffset, evenHalves, oddHalves, packFour, panelBytes } from './panels';
-import { halfMask, halfScale, madd, min, storePart, upperHalves } from './simd';
+import { halfMask, halfScale, madd, min, storePart, two13, upperHalves } from './simd';
 import { F16, F32, INT8, widen, widenScales } from './widen';
 
 const TILE_M: i32 = 5;
@@ -109,12 +109,13 @@ function widenPanels(
   }
   const f16 = kind == F16;
   const mask = f16 ? halfMask() : upperHalves();
+  const shift = two13();
   const factor = f16 ? halfScale() : f32x4.splat(1);
   for (let row = n0; row < n0 + n; row += 8) {
     let from = b + <usize>(row >> 3) * (<usize>columns << 4) + (<usize>k0 << 4);
     for (const end = out + panel; out < end; out += 32, from += 16) {
       const v = v128.load(from);
-      v128.store(out, f32x4.mul(evenHalves(f16, v, mask), factor));
+      v128.store(out, f32x4.mul(evenHalves(f16, v, shift, mask), factor));
       v128.store(out, f32x4.mul(oddHalves(f16, v, mask), factor), 16);
     }
   }

@@ -9,7 +9,7 @@
  */
 import { int, ptr } from './args';
 import { evenHalves, oddHalves } from './panels';
-import { halfMask, loadPart, madd, two15, upperHalves } from './simd';
+import { halfMask, loadPart, madd, two13, two15, upperHalves } from './simd';
 import { INT8 } from './widen';
 
 /** Bytes of a prepared row of x. */
@@ -57,33 +57,48 @@ export function prepareX(piece: i32, scratch: usize): void {
   }
 }
 
-/** The eight rows of a panel of halves times one row of x. */
+/**
+ * The eight rows of a panel of halves times one row of x. Eight sums, or each would wait for itself; in two halves of a turn with a
+ * branch between them, or V8 of Node 20 moves all loads to the front and has too few registers.
+ */
 @inline function panelHalves(f16: bool, x: usize, k: i32, w: usize, out: usize, factor: f32): void {
   const mask = f16 ? halfMask() : upperHalves();
-  let a0 = f32x4.splat(0), a1 = a0, b0 = a0, b1 = a0;
+  const shift = two13();
+  let a0 = f32x4.splat(0), a1 = a0, b0 = a0, b1 = a0, c0 = a0, c1 = a0, d0 = a0, d1 = a0;
   const end = x + (<usize>k << 2);
   const whole = x + (<usize>(k & ~1) << 2);
   while (x < whole) {
     let value = v128.load32_splat(x);
     let v = v128.load(w);
-    a0 = madd(evenHalves(f16, v, mask), value, a0);
+    a0 = madd(evenHalves(f16, v, shift, mask), value, a0);
     a1 = madd(oddHalves(f16, v, mask), value, a1);
     value = v128.load32_splat(x, 4);
     v = v128.load(w, 16);
-    b0 = madd(evenHalves(f16, v, mask), value, b0);
+    b0 = madd(evenHalves(f16, v, shift, mask), value, b0);
     b1 = madd(oddHalves(f16, v, mask), value, b1);
+    x += 8;
+    w += 32;
+    if (x >= whole) break;
+    value = v128.load32_splat(x);
+    v = v128.load(w);
+    c0 = madd(evenHalves(f16, v, shift, mask), value, c0);
+    c1 = madd(oddHalves(f16, v, mask), value, c1);
+    value = v128.load32_splat(x, 4);
+    v = v128.load(w, 16);
+    d0 = madd(evenHalves(f16, v, shift, mask), value, d0);
+    d1 = madd(oddHalves(f16, v, mask), value, d1);
     x += 8;
     w += 32;
   }
   if (x < end) {
     const value = v128.load32_splat(x);
     const v = v128.load(w);
-    a0 = madd(evenHalves(f16, v, mask), value, a0);
+    a0 = madd(evenHalves(f16, v, shift, mask), value, a0);
     a1 = madd(oddHalves(f16, v, mask), value, a1);
   }
   const scale = f32x4.splat(factor);
-  v128.store(out, f32x4.mul(f32x4.add(a0, b0), scale));
-  v128.store(out, f32x4.mul(f32x4.add(a1, b1), scale), 16);
+  v128.store(out, f32x4.mul(f32x4.add(f32x4.add(a0, b0), f32x4.add(c0, d0)), scale));
+  v128.store(out, f32x4.mul(f32x4.add(f32x4.add(a1, b1), f32x4.add(c1, d1)), scale), 16);
 }
 
 export function panelF16(x: usize, k: i32, w: usize, out: usize): void {

@@ -130,10 +130,12 @@ export function unpackRow(kind: i32, base: usize, k: i32, row: i32, out: usize):
   }
 }
 
-/** The even halves (rows 0 to 3 of a panel) of a vector of f16 times 2^-112, or of bf16. `mask`: `halfMask`, `upperHalves`. */
-@inline export function evenHalves(f16: bool, v: v128, mask: v128): v128 {
-  const high = i32x4.shl(v, 16);
-  return f16 ? v128.and(i32x4.shr_s(high, 3), mask) : high;
+/**
+ * The even halves (rows 0 to 3 of a panel) of a vector of f16 times 2^-112, or of bf16. `factor`: `two13`; `mask`: `halfMask`,
+ * `upperHalves`. One multiplication by 2^13 is the shift to the upper half and the shift of the exponent's sign back down.
+ */
+@inline export function evenHalves(f16: bool, v: v128, factor: v128, mask: v128): v128 {
+  return f16 ? v128.and(i32x4.dot_i16x8_s(v, factor), mask) : i32x4.shl(v, 16);
 }
 
 /** The odd ones (rows 4 to 7). */
