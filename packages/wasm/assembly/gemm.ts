@@ -16,7 +16,7 @@
  */
 import { ZEROS } from '../src/layout';
 import { int, ptr } from './args';
-import { blockOffset, evenHalves, oddHalves, packFour, panelBytes } from './panels';
+import { blockOffset, byteOffset, evenHalves, oddHalves, packFour, panelBytes } from './panels';
 import { halfMask, halfScale, madd, min, storePart, two13, upperHalves } from './simd';
 import { F16, F32, INT8, widen, widenScales } from './widen';
 
@@ -101,7 +101,9 @@ function widenPanels(
     for (let row = n0; row < n0 + n; row += 16) {
       const from = b + <usize>(row >> 4) * panelBytes(kind, columns) + blockOffset(k0);
       for (let g = 0; g < 4; g++) {
-        widenFour(from + (g << 4), from + 64 + (g << 3), k, out + <usize>(g >> 1) * panel + ((g & 1) << 4));
+        const to = out + <usize>(g >> 1) * panel + ((g & 1) << 4);
+        if (byteOffset() < 0) widenPairs(from + (g << 4), from + 64 + (g << 3), k, to);
+        else widenQuads(from + (g << 4), from + 64 + (g << 4), k, to);
       }
       out += 2 * panel;
     }
@@ -121,8 +123,8 @@ function widenPanels(
   }
 }
 
-/** Four rows of a panel of int8, `k` columns from the beginning of a block. */
-function widenFour(scales: usize, from: usize, k: i32, out: usize): void {
+/** Four rows of a panel of int8, `k` columns from the beginning of a block: two columns side by side, or four. */
+function widenPairs(scales: usize, from: usize, k: i32, out: usize): void {
   for (let block = 0; block < k; block += 32) {
     const scale = v128.load(scales);
     for (let i = block, end = min(k, block + 32); i < end; i += 2) {
@@ -131,6 +133,24 @@ function widenFour(scales: usize, from: usize, k: i32, out: usize): void {
       if (i + 1 < k) v128.store(out, f32x4.mul(f32x4.convert_i32x4_s(i32x4.shr_s(pair, 16)), scale), 32);
       from += 32;
       out += 64;
+    }
+    from += 64;
+    scales += 576;
+  }
+}
+
+function widenQuads(scales: usize, from: usize, k: i32, out: usize): void {
+  const flip = i8x16.splat(<i8>byteOffset());
+  for (let block = 0; block < k; block += 32) {
+    const scale = v128.load(scales);
+    for (let i = block, end = min(k, block + 32); i < end; i += 4) {
+      let quad = v128.xor(v128.load(from), flip);
+      for (let j = 0, columns = min(4, end - i); j < columns; j++) {
+        v128.store(out, f32x4.mul(f32x4.convert_i32x4_s(i32x4.shr_s(i32x4.shl(quad, 24), 24)), scale));
+        quad = i32x4.shr_u(quad, 8);
+        out += 32;
+      }
+      from += 64;
     }
     from += 64;
     scales += 576;

@@ -4,10 +4,12 @@
  *
  *   f32        [N/8][K][8]
  *   f16, bf16  [N/8][K][4][2]: row r of a panel beside row r + 4, in the two halves of a 32-bit lane
- *   int8       [N/16][K/32] blocks: the scales [16], then [16][16][2], two columns of a row side by side
+ *   int8       [N/16][K/32] blocks: the scales [16], then [16][16][2], two columns of a row side by side; where the engine
+ *              multiplies bytes exactly (`byteOffset`), [8][16][4], four columns side by side, each plus that offset
  *
- * Rows past N, and the column past an odd K of int8, are zero.
+ * Rows past N, and columns past K of int8, are what they are: x is zero there.
  */
+import { BYTE_OFFSET } from '../src/layout';
 import { int, ptr } from './args';
 import { min, storeTransposed } from './simd';
 import { F16, F32, INT8 } from './widen';
@@ -18,12 +20,48 @@ import { F16, F32, INT8 } from './widen';
 
 @inline export function panelBytes(kind: i32, k: i32): usize {
   if (kind == F32) return <usize>k << 5;
-  return kind == INT8 ? (<usize>(k + 31 >> 5) << 6) + (<usize>(k + 1 >> 1) << 5) : <usize>k << 4;
+  return kind == INT8 ? (<usize>(k + 31 >> 5) << 6) + (<usize>(k + 3 >> 2) << 6) : <usize>k << 4;
 }
 
 /** Where the block of column `column` is in a panel of int8. */
 @inline export function blockOffset(column: i32): usize {
   return <usize>(column >> 5) * 576;
+}
+
+/**
+ * Finds out what the engine makes of `relaxed_dot_i8x16_i7x16_add_s` where its second operand is more than the seven bits that are
+ * specified. One instruction of the processor (VNNI, DOTPROD) is exact: it takes the second operand's bytes as unsigned (weights
+ * are stored plus 128 for it), or as signed (plus 0). Elsewhere sums saturate, and it is slower than products of 16 bits: -1.
+ */
+export function initByteOffset(): void {
+  let offset = -1;
+  if (ASC_FEATURE_RELAXED_SIMD) {
+    const sums = i32x4.relaxed_dot_i8x16_i7x16_add_s(i8x16.splat(-128), i8x16.splat(-1), i32x4.splat(0));
+    if (i32x4.all_true(i32x4.eq(sums, i32x4.splat(4 * -128 * 255)))) offset = 128;
+    if (i32x4.all_true(i32x4.eq(sums, i32x4.splat(4 * 128)))) offset = 0;
+  }
+  store<i32>(BYTE_OFFSET, offset);
+}
+
+/** What is added to the bytes of a weight in panels, or -1: then they are as they were, and multiplied in 16 bits. */
+@inline export function byteOffset(): i32 {
+  return ASC_FEATURE_RELAXED_SIMD ? load<i32>(BYTE_OFFSET) : -1;
+}
+
+/** log2 of how many columns of a row lie side by side in a panel of int8. */
+@inline function sideBySide(): i32 {
+  return byteOffset() < 0 ? 1 : 2;
+}
+
+/** The bits that the offset turns over. */
+@inline function flipped(): u8 {
+  return byteOffset() == 128 ? 128 : 0;
+}
+
+/** Where row 0 of a block has its column `column`; `bits`: log2 of the columns side by side. Row r is r << bits further on. */
+@inline function inBlock(column: i32, bits: i32): usize {
+  const within = column & 31;
+  return 64 + (<usize>(within >> bits) << (4 + bits)) + (within & (1 << bits) - 1);
 }
 
 /** Four rows at `row`, 4 * count bytes long, side by side: [count] of them, `outStride` bytes apart. */
@@ -64,7 +102,7 @@ export function arrange(piece: i32, scratch: usize): void {
   const into = int(7) != 0;
   const panel = ptr(into ? 2 : 0) + <usize>piece * bytes;
   const plain = ptr(into ? 0 : 2) + (<usize>first * k << (kind == F32 ? 2 : kind == INT8 ? 0 : 1));
-  if (into && (rows < height || kind == INT8)) memory.fill(panel, 0, bytes);
+  if (into && rows < height) memory.fill(panel, 0, bytes);
   if (kind == F32) {
     if (into && rows == height) {
       packFour(plain, <usize>k << 2, k, panel, 32);
@@ -74,15 +112,16 @@ export function arrange(piece: i32, scratch: usize): void {
     for (let r = 0; r < rows; r++) move<f32>(into, panel + (r << 2), 32, plain + (<usize>r * k << 2), k);
   } else if (kind == INT8) {
     const blocks = k + 31 >> 5;
+    const bits = sideBySide();
+    const flip = flipped();
     const scales = ptr(into ? 1 : 3) + (<usize>(first * blocks) << 2);
     for (let r = 0; r < rows; r++) {
       move<f32>(into, panel + (r << 2), 576, scales + (<usize>(r * blocks) << 2), blocks);
-      for (let c = 0; c < k; c += 32) {
-        const at = panel + blockOffset(c) + 64 + (r << 1);
-        const row = plain + <usize>r * k + c;
-        const count = min(32, k - c);
-        move<i8>(into, at, 32, row, count + 1 >> 1, 2);
-        move<i8>(into, at + 1, 32, row + 1, count >> 1, 2);
+      const row = plain + <usize>r * k;
+      for (let c = 0; c < k; c++) {
+        const at = panel + blockOffset(c) + inBlock(c, bits) + (r << bits);
+        if (into) store<u8>(at, load<u8>(row + c) ^ flip);
+        else store<u8>(row + c, load<u8>(at) ^ flip);
       }
     }
   } else {
@@ -95,13 +134,13 @@ export function arrange(piece: i32, scratch: usize): void {
   return (r & 3) << 2 | r >> 2 << 1;
 }
 
-/** `count` elements of a row: `stride` bytes apart at `panel`, `step` elements apart at `plain`. */
-@inline function move<T>(into: bool, panel: usize, stride: usize, plain: usize, count: i32, step: usize = 1): void {
+/** `count` elements of a row, `stride` bytes apart at `panel`. */
+@inline function move<T>(into: bool, panel: usize, stride: usize, plain: usize, count: i32): void {
   for (let i = 0; i < count; i++) {
     if (into) store<T>(panel, load<T>(plain));
     else store<T>(plain, load<T>(panel));
     panel += stride;
-    plain += step * sizeof<T>();
+    plain += sizeof<T>();
   }
 }
 
@@ -113,9 +152,11 @@ export function unpackRow(kind: i32, base: usize, k: i32, row: i32, out: usize):
   if (kind == F32) {
     for (let c = 0; c < k; c++) store<f32>(out + (c << 2), load<f32>(panel + (<usize>c << 5) + (r << 2)));
   } else if (kind == INT8) {
+    const bits = sideBySide();
+    const flip = flipped();
     for (let c = 0; c < k; c++) {
       const block = panel + blockOffset(c);
-      const value = load<i8>(block + 64 + (<usize>(c >> 1 & 15) << 5) + (r << 1) + (c & 1));
+      const value = <i8>(load<u8>(block + inBlock(c, bits) + (r << bits)) ^ flip);
       store<f32>(out + (c << 2), <f32>value * load<f32>(block + (r << 2)));
     }
   } else {

@@ -19,6 +19,9 @@ export const SCRATCH_STRIDE = 264;
 /** i32: set once, to end the workers. */
 export const QUIT = 320;
 
+/** i32: how the engine multiplies bytes (assembly/panels.ts: byteOffset). */
+export const BYTE_OFFSET = 324;
+
 /** The current job's arguments, 32-bit words: whole numbers and addresses, then, FLOATS bytes on, numbers. */
 export const PARAMS = 512;
 export const FLOATS = 128;

@@ -11,6 +11,7 @@ export type Variant = keyof typeof FILES;
 /** What the kernels export. */
 export interface Kernels {
   initConstants(): void;
+  initByteOffset(): void;
   kernelOf(id: number): number;
   gemmScratch(): number;
   runAlone(kernel: number, pieces: number): void;

@@ -110,7 +110,7 @@ export class WasmTensor implements Tensor {
     if (this.kind === Kind.int8) {
       const blocks = Math.ceil(columns / INT8_BLOCK);
       bytes = inPanels
-        ? Math.ceil(rows / height) * height * (4 * blocks + columns + (columns & 1))
+        ? Math.ceil(rows / height) * height * (4 * blocks + 4 * Math.ceil(columns / 4))
         : scalesAt + 4 * rows * blocks;
     }
     const address = this.#runtime.heap.allocate(bytes);

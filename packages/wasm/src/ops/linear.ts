@@ -103,7 +103,7 @@ export function workspace({ weight, m, k }: Pick<Linear, 'weight' | 'm' | 'k'>):
 
 /** Bytes of a row of x that is prepared for narrow weights. */
 function preparedRow(k: number): number {
-  return 4 * roundUp(k, 4);
+  return 4 * roundUp(k, 32);
 }
 
 export function linearJobs(runtime: Runtime, product: Linear, space: number): Job[] {
