@@ -9,8 +9,8 @@ import {
   CLAIM, DONE, EPOCH, JOB_BYTES, JOB_PARAMS, KERNEL, PARAMS, QUIT, SCRATCH, SCRATCH_STRIDE, SLEEPERS,
 } from '../src/layout';
 
-/** Looks at the epoch before a worker goes to sleep: some 20 microseconds. */
-const LOOKS: i32 = 20000;
+/** Looks at the epoch before a worker goes to sleep: some 0.2 ms. A thread that sleeps is 20 to 50 microseconds late for the next job. */
+const LOOKS: i32 = 200000;
 /** Looks at the finished pieces before the main thread gives `join` back to its caller. */
 const JOIN_LOOKS: i32 = 200000;
 
