@@ -76,7 +76,9 @@ export function matvec(piece: i32, scratch: usize): void {
   const panels = (n + height - 1) / height;
   const end = min(panels, first + int(7));
   const group = kind == F32 ? max<i32>(1, TOUCHED / <i32>bytes) : 0;
-  let touched = 0;
+  const start = ptr(1) + <usize>first * bytes;
+  // The first pages are waited for in any case.
+  let touched = touchPages(start, start + min(TOUCHED, (end - first) * <i32>bytes));
   for (let panel = first; panel < end; panel++) {
     const w = ptr(1) + <usize>panel * bytes;
     if (group > 0 && (panel - first) % group == 0 && panel + 3 * group <= panels) {
