@@ -6,12 +6,12 @@
  *
  * int8: dot products of 16-bit integers, two columns in each. x comes as integers of 30 bits in a unit that is a power of two, each
  * as two halves of 15 bits, so that all products and the sums of a block are exact: no accuracy is lost against f32. Where the
- * engine multiplies bytes exactly, x comes as integers of 22 bits and a sign, in three bytes: that is 4 instructions for 16 weights
- * instead of 10.
+ * engine multiplies bytes exactly, x comes as integers of 22 bits and a sign, in three bytes and a unit for each block: that is 4
+ * instructions for 16 weights instead of 10.
  */
 import { int, ptr } from './args';
 import { byteOffset, evenHalves, oddHalves } from './panels';
-import { halfMask, loadPart, madd, two13, two15, upperHalves } from './simd';
+import { halfMask, loadPart, madd, min, two13, two15, upperHalves } from './simd';
 import { INT8 } from './widen';
 
 /** Bytes of a prepared row of x. */
@@ -20,14 +20,13 @@ import { INT8 } from './widen';
 }
 
 /**
- * x in integers of `bits` bits and a sign, 30 or 22, in a unit that is stored. 30: of each two columns two upper halves, then two lower
- * ones. 22: of each four columns four lowest bytes, four middle ones, four highest ones, all signed, and, in the first three of a
- * block, what the offset of the weights adds to the sum of the lowest, the middle, the highest bytes: sums start from that.
+ * Stores a unit in which `count` elements of x are integers of `bits` bits and a sign, a power of two, or NaN if one is NaN or infinite;
+ * returns its inverse, or 0.
  */
-@inline function prepareIntegers(bits: i32, x: usize, k: i32, to: usize, unitAt: usize): void {
+@inline function chooseUnit(bits: i32, x: usize, count: i32, unitAt: usize): v128 {
   let sizes = f32x4.splat(0);
   // The bits of floats without their sign have the order of the floats; infinities and NaN are the largest.
-  for (let i = 0; i < k; i += 4) sizes = i32x4.max_u(sizes, f32x4.abs(loadPart(x + (<usize>i << 2), k - i)));
+  for (let i = 0; i < count; i += 4) sizes = i32x4.max_u(sizes, f32x4.abs(loadPart(x + (<usize>i << 2), count - i)));
   const largest = max<u32>(
     max<u32>(i32x4.extract_lane(sizes, 0), i32x4.extract_lane(sizes, 1)),
     max<u32>(i32x4.extract_lane(sizes, 2), i32x4.extract_lane(sizes, 3)),
@@ -35,49 +34,62 @@ import { INT8 } from './widen';
   // The largest is below 2^(exponent - 126); the unit 2^bits times smaller, and neither it nor its inverse is subnormal or infinite.
   const sane = largest < 0x7f800000;
   const exponent = max<u32>(largest >> 23, 30);
-  const scale = sane ? f32x4.splat(reinterpret<f32>(253 + bits - exponent << 23)) : f32x4.splat(0);
-  // A row with NaN or infinity gives NaN.
   store<f32>(unitAt, sane ? reinterpret<f32>(exponent + 1 - bits << 23) : NaN);
+  return sane ? f32x4.splat(reinterpret<f32>(253 + bits - exponent << 23)) : f32x4.splat(0);
+}
+
+@inline function toIntegers(x: v128, scale: v128): v128 {
+  return i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(x, scale)));
+}
+
+/** x in 30 bits and a sign: of each two columns two upper halves, then two lower ones. */
+function prepareHalves(x: usize, k: i32, to: usize, unitAt: usize): void {
+  const scale = chooseUnit(30, x, k, unitAt);
   const low = i32x4.splat(0x7fff);
-  let first = i32x4.splat(0), second = first, third = first;
-  const end = bits == 30 ? k : k + 31 & ~31;
-  for (let i = 0; i < end; i += 4) {
-    const v = i < k ? f32x4.mul(loadPart(x + (<usize>i << 2), k - i), scale) : f32x4.splat(0);
-    const value = i32x4.trunc_sat_f32x4_s(f32x4.nearest(v));
-    if (bits == 30) {
-      const halves = i16x8.narrow_i32x4_s(i32x4.shr_s(value, 15), v128.and(value, low));
-      v128.store(to, v128.shuffle<i32>(halves, halves, 0, 2, 1, 3));
-    } else {
+  for (let i = 0; i < k; i += 4) {
+    const value = toIntegers(loadPart(x + (<usize>i << 2), k - i), scale);
+    const halves = i16x8.narrow_i32x4_s(i32x4.shr_s(value, 15), v128.and(value, low));
+    v128.store(to, v128.shuffle<i32>(halves, halves, 0, 2, 1, 3));
+    to += 16;
+  }
+}
+
+/**
+ * x in 22 bits and a sign, in a unit for each block: of each four columns four lowest bytes, four middle ones, four highest ones, all
+ * signed, and a word: in the first three of a block what the offset of the weights adds to the sum of the lowest, the middle, the
+ * highest bytes, so that sums start from that; then the unit. The row's own unit is 1.
+ */
+function prepareBytes(x: usize, k: i32, to: usize, unitAt: usize): void {
+  const offset = -byteOffset();
+  store<f32>(unitAt, 1);
+  for (let block = 0; block < k; block += 32) {
+    const count = min(32, k - block);
+    let first = i32x4.splat(0), second = first, third = first;
+    const scale = chooseUnit(22, x, count, to + 60);
+    for (let i = 0; i < 32; i += 4) {
+      const at = to + (<usize>i << 2);
+      const value = i < count ? toIntegers(loadPart(x + (<usize>i << 2), count - i), scale) : i32x4.splat(0);
       const a = i32x4.shr_s(i32x4.shl(value, 24), 24);
       const rest = i32x4.shr_s(i32x4.sub(value, a), 8);
       const b = i32x4.shr_s(i32x4.shl(rest, 24), 24);
       const c = i32x4.shr_s(i32x4.sub(rest, b), 8);
-      v128.store(to, i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(a, b), i16x8.narrow_i32x4_s(c, c)));
+      const bytes = i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(a, b), i16x8.narrow_i32x4_s(c, c));
+      v128.store64_lane(at, bytes, 0);
+      v128.store32_lane(at, bytes, 2, 8);
       first = i32x4.add(first, a);
       second = i32x4.add(second, b);
       third = i32x4.add(third, c);
-      if ((i & 31) == 28) {
-        const offset = -byteOffset();
-        store<i32>(to - 112, offset * total(first), 12);
-        store<i32>(to - 96, offset * total(second), 12);
-        store<i32>(to - 80, offset * total(third), 12);
-        first = second = third = i32x4.splat(0);
-      }
     }
-    to += 16;
+    store<i32>(to, offset * total(first), 12);
+    store<i32>(to, offset * total(second), 28);
+    store<i32>(to, offset * total(third), 44);
+    x += 128;
+    to += 128;
   }
 }
 
 function total(v: v128): i32 {
   return i32x4.extract_lane(v, 0) + i32x4.extract_lane(v, 1) + i32x4.extract_lane(v, 2) + i32x4.extract_lane(v, 3);
-}
-
-function prepareHalves(x: usize, k: i32, to: usize, unitAt: usize): void {
-  prepareIntegers(30, x, k, to, unitAt);
-}
-
-function prepareBytes(x: usize, k: i32, to: usize, unitAt: usize): void {
-  prepareIntegers(22, x, k, to, unitAt);
 }
 
 /** 0 x, 1 prepared, 2 kind of the weights, 3 M, 4 K, 5 units, 6 how many elements x's rows are apart. One piece. */
@@ -207,6 +219,7 @@ export function panelQuads(x: usize, k: i32, w: usize, out: usize): void {
     w += 64;
     const a = v128.load32_splat(x, 12), b = v128.load32_splat(x, 28), c = v128.load32_splat(x, 44);
     let a0 = a, a1 = a, a2 = a, a3 = a, b0 = b, b1 = b, b2 = b, b3 = b, c0 = c, c1 = c, c2 = c, c3 = c;
+    const unit = v128.load32_splat(x, 60);
     const stop = x + 128 < end ? x + 128 : end;
     do {
       const low = v128.load32_splat(x), middle = v128.load32_splat(x, 4), high = v128.load32_splat(x, 8);
@@ -229,9 +242,9 @@ export function panelQuads(x: usize, k: i32, w: usize, out: usize): void {
       x += 16;
       w += 64;
     } while (x < stop);
-    addScaled(i32x4.add(b0, i32x4.shl(c0, 8)), base, a0, v128.load(scales), out);
-    addScaled(i32x4.add(b1, i32x4.shl(c1, 8)), base, a1, v128.load(scales, 16), out + 16);
-    addScaled(i32x4.add(b2, i32x4.shl(c2, 8)), base, a2, v128.load(scales, 32), out + 32);
-    addScaled(i32x4.add(b3, i32x4.shl(c3, 8)), base, a3, v128.load(scales, 48), out + 48);
+    addScaled(i32x4.add(b0, i32x4.shl(c0, 8)), base, a0, f32x4.mul(v128.load(scales), unit), out);
+    addScaled(i32x4.add(b1, i32x4.shl(c1, 8)), base, a1, f32x4.mul(v128.load(scales, 16), unit), out + 16);
+    addScaled(i32x4.add(b2, i32x4.shl(c2, 8)), base, a2, f32x4.mul(v128.load(scales, 32), unit), out + 32);
+    addScaled(i32x4.add(b3, i32x4.shl(c3, 8)), base, a3, f32x4.mul(v128.load(scales, 48), unit), out + 48);
   }
 }
