@@ -57,11 +57,10 @@ function prepareHalves(x: usize, k: i32, to: usize, unitAt: usize): void {
 /**
  * x in 22 bits and a sign, in a unit for each block: of each four columns four lowest bytes, four middle ones, four highest ones, all
  * signed, and a word: in the first three of a block what the offset of the weights adds to the sum of the lowest, the middle, the
- * highest bytes, so that sums start from that; then the unit. The row's own unit is 1.
+ * highest bytes, so that sums start from that; then the unit.
  */
-function prepareBytes(x: usize, k: i32, to: usize, unitAt: usize): void {
+function prepareBytes(x: usize, k: i32, to: usize): void {
   const offset = -byteOffset();
-  store<f32>(unitAt, 1);
   for (let block = 0; block < k; block += 32) {
     const count = min(32, k - block);
     let first = i32x4.splat(0), second = first, third = first;
@@ -100,9 +99,8 @@ export function prepareX(piece: i32, scratch: usize): void {
     const x = ptr(0) + (<usize>row * int(6) << 2);
     const to = ptr(1) + <usize>row * preparedBytes(k);
     if (int(2) == INT8) {
-      const unit = ptr(5) + (row << 2);
-      if (byteOffset() < 0) prepareHalves(x, k, to, unit);
-      else prepareBytes(x, k, to, unit);
+      if (byteOffset() < 0) prepareHalves(x, k, to, ptr(5) + (row << 2));
+      else prepareBytes(x, k, to);
     } else {
       for (let i = 0; i < k; i += 4) v128.store(to + (<usize>i << 2), f32x4.mul(loadPart(x + (<usize>i << 2), k - i), factor));
     }
@@ -170,14 +168,12 @@ export function panelBf16(x: usize, k: i32, w: usize, out: usize): void {
 /** The sixteen rows of a panel of int8 times one row of prepared x. */
 export function panelInt8(x: usize, k: i32, w: usize, unitAt: usize, out: usize): void {
   memory.fill(out, 0, 64);
-  if (byteOffset() < 0) panelPairs(x, k, w, out);
+  if (byteOffset() < 0) panelPairs(x, k, w, unitAt, out);
   else panelQuads(x, k, w, out);
-  const unit = v128.load32_splat(unitAt);
-  for (let i = 0; i < 64; i += 16) v128.store(out + i, f32x4.mul(v128.load(out + i), unit));
 }
 
 /** Products of 16 bits. */
-export function panelPairs(x: usize, k: i32, w: usize, out: usize): void {
+export function panelPairs(x: usize, k: i32, w: usize, unitAt: usize, out: usize): void {
   const end = x + (<usize>(k + 1 >> 1) << 3);
   const base = two15();
   while (x < end) {
@@ -207,6 +203,8 @@ export function panelPairs(x: usize, k: i32, w: usize, out: usize): void {
     addScaled(h2, base, l2, v128.load(scales, 32), out + 32);
     addScaled(h3, base, l3, v128.load(scales, 48), out + 48);
   }
+  const unit = v128.load32_splat(unitAt);
+  for (let i = 0; i < 64; i += 16) v128.store(out + i, f32x4.mul(v128.load(out + i), unit));
 }
 
 /** Products of bytes, exact ones: `byteOffset`. */

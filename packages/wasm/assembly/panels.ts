@@ -7,7 +7,7 @@
  *   int8       [N/16][K/32] blocks: the scales [16], then [16][16][2], two columns of a row side by side; where the engine
  *              multiplies bytes exactly (`byteOffset`), [8][16][4], four columns side by side, each plus that offset
  *
- * Rows past N, and columns past K of int8, are what they are: x is zero there.
+ * Rows past N are zero; columns past K of int8 are whatever was there: x is zero in them.
  */
 import { BYTE_OFFSET } from '../src/layout';
 import { int, ptr } from './args';
@@ -173,7 +173,8 @@ export function unpackRow(kind: i32, base: usize, k: i32, row: i32, out: usize):
 
 /**
  * The even halves (rows 0 to 3 of a panel) of a vector of f16 times 2^-112, or of bf16. `factor`: `two13`; `mask`: `halfMask`,
- * `upperHalves`. One multiplication by 2^13 is the shift to the upper half and the shift of the exponent's sign back down.
+ * `upperHalves`. One multiplication by 2^13 moves the signed half to where a float has its exponent and mantissa, with its sign in the
+ * four bits above, of which the mask leaves the highest.
  */
 @inline export function evenHalves(f16: bool, v: v128, factor: v128, mask: v128): v128 {
   return f16 ? v128.and(i32x4.dot_i16x8_s(v, factor), mask) : i32x4.shl(v, 16);
