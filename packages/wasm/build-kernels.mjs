@@ -21,7 +21,7 @@ const flags = [
   '65536',
   // Above what src/layout.ts places.
   '--memoryBase',
-  '4096',
+  '16384',
   '--enable',
   'simd',
   '--enable',

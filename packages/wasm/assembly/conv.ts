@@ -215,48 +215,48 @@ export function convBackward(piece: i32, scratch: usize): void {
 }
 
 /**
- * One token: y = conv, and the state moves up by one. 0 x, 1 weight, 2 bias or 0, 3 state, 6 D, 7 W, 8 silu, 9 how many elements
- * x's rows are apart, 10 y.
- * A piece: 64 channels of a row of the batch. Scratch: four vectors.
+ * One token: y = conv, and the state moves up by one. 0 x, 1 weight, 2 bias or 0, 3 state, 4 M, 5 channels of a piece, a multiple of
+ * four, 6 D, 7 W, 8 silu, 9 how many elements x's rows are apart, 10 y. A piece: its channels of every row. Scratch: four vectors.
  */
 export function convStep(piece: i32, scratch: usize): void {
   const d = int(6);
   const width = int(7);
-  const blocks = d + 63 >> 6;
-  const batch = piece / blocks;
-  const first = piece % blocks << 6;
   const stride = <usize>d << 2;
-  for (let channel = first, end = min(d, first + 64); channel < end; channel += 4) {
-    const count = end - channel;
-    const lane = <usize>channel << 2;
-    const weights = ptr(1) + <usize>channel * (width << 2);
-    let acc = ptr(2) ? v128.load(ptr(2) + lane) : f32x4.splat(0);
-    let row = ptr(3) + <usize>batch * (width - 1) * stride + lane;
-    const now = loadPart(ptr(0) + (<usize>batch * int(9) << 2) + lane, count);
-    if (width == 4 && count >= 4) {
-      // What models have.
-      storeTransposed(
-        v128.load(weights), v128.load(weights, 16), v128.load(weights, 32), v128.load(weights, 48), scratch, 16,
-      );
-      const v0 = v128.load(row), v1 = v128.load(row + stride), v2 = v128.load(row + 2 * stride);
-      acc = madd(v0, v128.load(scratch), acc);
-      acc = madd(v1, v128.load(scratch, 16), acc);
-      acc = madd(v2, v128.load(scratch, 32), acc);
-      acc = madd(now, v128.load(scratch, 48), acc);
-      v128.store(row, v1);
-      v128.store(row + stride, v2);
-      v128.store(row + 2 * stride, now);
-    } else {
-      for (let j = 0; j < width - 1; j++) {
-        const v = loadPart(row, count);
-        acc = madd(v, tapOf(weights, width, j, count), acc);
-        if (j > 0) storePart(row - stride, v, count);
-        row += stride;
+  const first = piece * int(5);
+  const end = min(d, first + int(5));
+  for (let batch = 0, m = int(4); batch < m; batch++) {
+    for (let channel = first; channel < end; channel += 4) {
+      const count = end - channel;
+      const lane = <usize>channel << 2;
+      const weights = ptr(1) + <usize>channel * (width << 2);
+      let acc = ptr(2) ? v128.load(ptr(2) + lane) : f32x4.splat(0);
+      let row = ptr(3) + <usize>batch * (width - 1) * stride + lane;
+      const now = loadPart(ptr(0) + (<usize>batch * int(9) << 2) + lane, count);
+      if (width == 4 && count >= 4) {
+        // What models have.
+        storeTransposed(
+          v128.load(weights), v128.load(weights, 16), v128.load(weights, 32), v128.load(weights, 48), scratch, 16,
+        );
+        const v0 = v128.load(row), v1 = v128.load(row + stride), v2 = v128.load(row + 2 * stride);
+        acc = madd(v0, v128.load(scratch), acc);
+        acc = madd(v1, v128.load(scratch, 16), acc);
+        acc = madd(v2, v128.load(scratch, 32), acc);
+        acc = madd(now, v128.load(scratch, 48), acc);
+        v128.store(row, v1);
+        v128.store(row + stride, v2);
+        v128.store(row + 2 * stride, now);
+      } else {
+        for (let j = 0; j < width - 1; j++) {
+          const v = loadPart(row, count);
+          acc = madd(v, tapOf(weights, width, j, count), acc);
+          if (j > 0) storePart(row - stride, v, count);
+          row += stride;
+        }
+        acc = madd(now, tapOf(weights, width, width - 1, count), acc);
+        if (width > 1) storePart(row - stride, now, count);
       }
-      acc = madd(now, tapOf(weights, width, width - 1, count), acc);
-      if (width > 1) storePart(row - stride, now, count);
+      if (int(8)) acc = f32x4.mul(acc, sigmoid4(acc));
+      storePart(ptr(10) + <usize>batch * stride + lane, acc, count);
     }
-    if (int(8)) acc = f32x4.mul(acc, sigmoid4(acc));
-    storePart(ptr(10) + <usize>batch * stride + lane, acc, count);
   }
 }

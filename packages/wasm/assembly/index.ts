@@ -1,4 +1,4 @@
-export { join, run, runAlone, runSequence, serve } from './pool';
+export { join, runSequence, serve } from './pool';
 export { initByteOffset } from './panels';
 export { initConstants } from './simd';
 export { kernelOf } from './kernels';

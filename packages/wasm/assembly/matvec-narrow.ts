@@ -4,9 +4,9 @@
  * f16: the bits of a half, moved to where a float has them, are its value times 2^-112: x comes times 2^64 (so that neither
  * overflows) and the sum is scaled by 2^48. bf16 takes x as it is.
  *
- * int8: dot products of 16-bit integers, two columns in each. x comes as integers of 30 bits in a unit that is a power of two, each
- * as two halves of 15 bits, so that all products and the sums of a block are exact: no accuracy is lost against f32. Where the
- * engine multiplies bytes exactly, x comes as integers of 22 bits and a sign, in three bytes and a unit for each block: that is 4
+ * int8: dot products of 16-bit integers, two columns in each. x comes as integers of 30 bits in a unit that is a power of two, for
+ * each block, each as two halves of 15 bits, so that all products and the sums of a block are exact: no accuracy is lost against f32. Where the
+ * engine multiplies bytes exactly, x comes as integers of 22 bits and a sign, in three bytes: that is 4
  * instructions for 16 weights instead of 10.
  */
 import { int, ptr } from './args';
@@ -42,15 +42,20 @@ import { INT8 } from './widen';
   return i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(x, scale)));
 }
 
-/** x in 30 bits and a sign: of each two columns two upper halves, then two lower ones. */
-function prepareHalves(x: usize, k: i32, to: usize, unitAt: usize): void {
-  const scale = chooseUnit(30, x, k, unitAt);
+/** x in 30 bits and a sign, in a unit for each block: of each two columns two upper halves, then two lower ones. */
+function prepareHalves(x: usize, k: i32, to: usize, units: usize): void {
   const low = i32x4.splat(0x7fff);
-  for (let i = 0; i < k; i += 4) {
-    const value = toIntegers(loadPart(x + (<usize>i << 2), k - i), scale);
-    const halves = i16x8.narrow_i32x4_s(i32x4.shr_s(value, 15), v128.and(value, low));
-    v128.store(to, v128.shuffle<i32>(halves, halves, 0, 2, 1, 3));
-    to += 16;
+  for (let block = 0; block < k; block += 32) {
+    const count = min(32, k - block);
+    const scale = chooseUnit(30, x, count, units);
+    for (let i = 0; i < count; i += 4) {
+      const value = toIntegers(loadPart(x + (<usize>i << 2), count - i), scale);
+      const halves = i16x8.narrow_i32x4_s(i32x4.shr_s(value, 15), v128.and(value, low));
+      v128.store(to + (<usize>i << 2), v128.shuffle<i32>(halves, halves, 0, 2, 1, 3));
+    }
+    x += 128;
+    to += 128;
+    units += 4;
   }
 }
 
@@ -91,18 +96,26 @@ function total(v: v128): i32 {
   return i32x4.extract_lane(v, 0) + i32x4.extract_lane(v, 1) + i32x4.extract_lane(v, 2) + i32x4.extract_lane(v, 3);
 }
 
-/** 0 x, 1 prepared, 2 kind of the weights, 3 M, 4 K, 5 units, 6 how many elements x's rows are apart. One piece. */
+/**
+ * 0 x, 1 prepared, 2 kind of the weights, 3 M, 4 K, 5 units, 6 how many elements x's rows are apart, 7 columns of a piece, whole blocks
+ * of 32.
+ */
 export function prepareX(piece: i32, scratch: usize): void {
   const k = int(4);
+  const first = piece * int(7);
+  const at = <usize>first << 2;
+  const count = min(int(7), k - first);
   const factor = f32x4.splat(1.8446744073709552e19);
   for (let row = 0, m = int(3); row < m; row++) {
-    const x = ptr(0) + (<usize>row * int(6) << 2);
-    const to = ptr(1) + <usize>row * preparedBytes(k);
+    const x = ptr(0) + (<usize>row * int(6) << 2) + at;
+    const to = ptr(1) + <usize>row * preparedBytes(k) + at;
     if (int(2) == INT8) {
-      if (byteOffset() < 0) prepareHalves(x, k, to, ptr(5) + (row << 2));
-      else prepareBytes(x, k, to);
+      if (byteOffset() < 0) prepareHalves(x, count, to, ptr(5) + (<usize>(row * (k + 31 >> 5) + (first >> 5)) << 2));
+      else prepareBytes(x, count, to);
     } else {
-      for (let i = 0; i < k; i += 4) v128.store(to + (<usize>i << 2), f32x4.mul(loadPart(x + (<usize>i << 2), k - i), factor));
+      for (let i = 0; i < count; i += 4) {
+        v128.store(to + (<usize>i << 2), f32x4.mul(loadPart(x + (<usize>i << 2), count - i), factor));
+      }
     }
   }
 }
@@ -166,14 +179,14 @@ export function panelBf16(x: usize, k: i32, w: usize, out: usize): void {
 }
 
 /** The sixteen rows of a panel of int8 times one row of prepared x. */
-export function panelInt8(x: usize, k: i32, w: usize, unitAt: usize, out: usize): void {
+export function panelInt8(x: usize, k: i32, w: usize, units: usize, out: usize): void {
   memory.fill(out, 0, 64);
-  if (byteOffset() < 0) panelPairs(x, k, w, unitAt, out);
+  if (byteOffset() < 0) panelPairs(x, k, w, units, out);
   else panelQuads(x, k, w, out);
 }
 
 /** Products of 16 bits. */
-export function panelPairs(x: usize, k: i32, w: usize, unitAt: usize, out: usize): void {
+export function panelPairs(x: usize, k: i32, w: usize, units: usize, out: usize): void {
   const end = x + (<usize>(k + 1 >> 1) << 3);
   const base = two15();
   while (x < end) {
@@ -198,13 +211,13 @@ export function panelPairs(x: usize, k: i32, w: usize, unitAt: usize, out: usize
       x += 8;
       w += 32;
     } while (x < stop);
-    addScaled(h0, base, l0, v128.load(scales), out);
-    addScaled(h1, base, l1, v128.load(scales, 16), out + 16);
-    addScaled(h2, base, l2, v128.load(scales, 32), out + 32);
-    addScaled(h3, base, l3, v128.load(scales, 48), out + 48);
+    const unit = v128.load32_splat(units);
+    units += 4;
+    addScaled(h0, base, l0, f32x4.mul(v128.load(scales), unit), out);
+    addScaled(h1, base, l1, f32x4.mul(v128.load(scales, 16), unit), out + 16);
+    addScaled(h2, base, l2, f32x4.mul(v128.load(scales, 32), unit), out + 32);
+    addScaled(h3, base, l3, f32x4.mul(v128.load(scales, 48), unit), out + 48);
   }
-  const unit = v128.load32_splat(unitAt);
-  for (let i = 0; i < 64; i += 16) v128.store(out + i, f32x4.mul(v128.load(out + i), unit));
 }
 
 /** Products of bytes, exact ones: `byteOffset`. */

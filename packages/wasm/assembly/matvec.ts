@@ -61,9 +61,18 @@ const TOUCHED: i32 = 48 << 10;
 
 /**
  * 0 x (prepared, but for f32 and bf16), 1 w, 2 bias or 0, 3 y, 4 M, 5 N, 6 K, 7 panels of a piece, 8 kind, 9 units, 10 how many
- * elements x's rows are apart where they are not prepared. Scratch: a panel's results.
+ * elements x's rows are apart where they are not prepared, 11 panels of a first part, or all, 12 panels of a piece in the other part:
+ * a piece has some of each. Scratch: a panel's results.
  */
 export function matvec(piece: i32, scratch: usize): void {
+  const height = panelRows(int(8));
+  const part = int(11);
+  multiplyPanels(piece * int(7), min(part, (piece + 1) * int(7)), scratch);
+  multiplyPanels(part + piece * int(12), min((int(5) + height - 1) / height, part + (piece + 1) * int(12)), scratch);
+}
+
+function multiplyPanels(first: i32, end: i32, scratch: usize): void {
+  if (first >= end) return;
   const m = int(4);
   const n = int(5);
   const k = int(6);
@@ -72,16 +81,14 @@ export function matvec(piece: i32, scratch: usize): void {
   const height = panelRows(kind);
   const bytes = panelBytes(kind, k);
   const stride = kind == F32 || kind == BF16 ? <usize>int(10) << 2 : preparedBytes(k);
-  const first = piece * int(7);
-  const panels = (n + height - 1) / height;
-  const end = min(panels, first + int(7));
+  const unitStride = <usize>(k + 31 >> 5) << 2;
   const group = kind == F32 ? max<i32>(1, TOUCHED / <i32>bytes) : 0;
   const start = ptr(1) + <usize>first * bytes;
   // The first pages are waited for in any case.
   let touched = touchPages(start, start + min(TOUCHED, (end - first) * <i32>bytes));
   for (let panel = first; panel < end; panel++) {
     const w = ptr(1) + <usize>panel * bytes;
-    if (group > 0 && (panel - first) % group == 0 && panel + 3 * group <= panels) {
+    if (group > 0 && (panel - first) % group == 0 && panel + 3 * group <= end) {
       const ahead = <usize>group * bytes;
       touched |= touchPages(w + 2 * ahead, w + 3 * ahead);
     }
@@ -91,7 +98,7 @@ export function matvec(piece: i32, scratch: usize): void {
       const x = ptr(0) + <usize>i * stride;
       const y = ptr(3) + (<usize>i * n + row << 2);
       if (kind == F32) panelF32(x, k, w, scratch);
-      else if (kind == INT8) panelInt8(x, k, w, ptr(9) + (i << 2), scratch);
+      else if (kind == INT8) panelInt8(x, k, w, ptr(9) + <usize>i * unitStride, scratch);
       else if (kind == BF16) panelBf16(x, k, w, scratch);
       else panelF16(x, k, w, scratch);
       for (let r = 0; r < rows; r += 4) {

@@ -6,25 +6,33 @@
  * looks for the next job for some microseconds (ops follow each other closely while a model runs), then sleeps.
  */
 import {
-  CLAIM, DONE, EPOCH, JOB_BYTES, JOB_PARAMS, KERNEL, PARAMS, QUIT, SCRATCH, SCRATCH_STRIDE, SLEEPERS,
+  ALONE, CHAINED, CLAIM, DONE, EPOCH, JOB, JOB_BYTES, MODE, PIECES, QUIT, SCRATCH, SCRATCH_STRIDE, SLEEPERS,
 } from '../src/layout';
+import { setJob } from './args';
 
 /** Looks at the epoch before a worker goes to sleep: some 0.2 ms. A thread that sleeps is 20 to 50 microseconds late for the next job. */
 const LOOKS: i32 = 200000;
 /** Looks at the finished pieces before the main thread gives `join` back to its caller. */
 const JOIN_LOOKS: i32 = 200000;
 
-/** Kernels are called through the table, so that none of them is inlined here and each is optimised on its own. */
-@inline function call(kernel: i32, piece: i32, scratch: usize): void {
-  call_indirect<void>(kernel, piece, scratch);
-}
-
 @inline function scratchOf(thread: i32): usize {
   return load<usize>(SCRATCH) + <usize>thread * load<usize>(SCRATCH_STRIDE);
 }
 
 /**
- * Takes and runs pieces until the job has none left. The kernel is read after the claim: a claim that succeeds holds
+ * A piece of the job at `at`, then the same piece of the jobs that are chained to it. Kernels are called through the table, so that
+ * none of them is inlined here and each is optimised on its own.
+ */
+function runPiece(at: usize, piece: i32, scratch: usize): void {
+  do {
+    setJob(at);
+    call_indirect<void>(load<i32>(at), piece, scratch);
+    at += JOB_BYTES;
+  } while (load<i32>(at, MODE) == CHAINED);
+}
+
+/**
+ * Takes and runs pieces until the job has none left. Where the job is is read after the claim: a claim that succeeds holds
  * its job open, so what is read then belongs to it, even if this thread came late from an earlier job.
  */
 function work(thread: i32): void {
@@ -32,21 +40,15 @@ function work(thread: i32): void {
     const claim = atomic.add<u64>(CLAIM, 1);
     const piece = <u32>claim;
     if (piece >= <u32>(claim >> 32)) return;
-    call(atomic.load<i32>(KERNEL), piece, scratchOf(thread));
+    runPiece(atomic.load<usize>(JOB), piece, scratchOf(thread));
     atomic.add<i32>(DONE, 1);
   }
 }
 
-/** Runs every piece on this thread. */
-export function runAlone(kernel: i32, pieces: i32): void {
-  const scratch = scratchOf(0);
-  for (let piece = 0; piece < pieces; piece++) call(kernel, piece, scratch);
-}
-
-/** Publishes a job and works on it until no piece is left to take. `join` must follow. */
-export function run(kernel: i32, pieces: i32): void {
-  atomic.store<i32>(KERNEL, kernel);
+/** Publishes a job and works on it until no piece is left to take. */
+function share(at: usize, pieces: i32): void {
   atomic.store<i32>(DONE, 0);
+  atomic.store<usize>(JOB, at);
   atomic.store<u64>(CLAIM, <u64>pieces << 32);
   atomic.add<i32>(EPOCH, 1);
   if (atomic.load<i32>(SLEEPERS) > 0) atomic.notify(EPOCH, pieces - 1);
@@ -54,19 +56,19 @@ export function run(kernel: i32, pieces: i32): void {
 }
 
 /**
- * Runs jobs `first` to `count` of those at `base` (layout.ts: SEQUENCE), one after another. Returns `count`, or the job whose pieces workers still hold after
- * a while: `join` it, then go on with the next.
+ * Runs jobs `first` to `count` of those at `base` (layout.ts: SEQUENCE), one after another. Returns `count`, or the job whose pieces
+ * workers still hold after a while: `join` it, then go on with the next.
  */
 export function runSequence(base: usize, first: i32, count: i32): i32 {
   for (let job = first; job < count; job++) {
     const at = base + <usize>job * JOB_BYTES;
-    for (let i = 0; i < JOB_BYTES - JOB_PARAMS; i += 16) v128.store(PARAMS + i, v128.load(at + JOB_PARAMS + i));
-    const kernel = load<i32>(at);
-    const pieces = load<i32>(at, 4);
-    if (load<i32>(at, 8)) {
-      runAlone(kernel, pieces);
-    } else {
-      run(kernel, pieces);
+    const mode = load<i32>(at, MODE);
+    const pieces = load<i32>(at, PIECES);
+    if (mode == ALONE) {
+      const scratch = scratchOf(0);
+      for (let piece = 0; piece < pieces; piece++) runPiece(at, piece, scratch);
+    } else if (mode != CHAINED) {
+      share(at, pieces);
       if (!look(pieces)) return job;
     }
   }

@@ -1,6 +1,6 @@
 /*
  * One token of the selective scan with real A, in place: decoding. States are the lanes here, as they lie in memory. A piece is
- * some blocks of 16 channels of a row of the batch. Of each block, first their steps Δ and inputs Δ u, four channels in lanes;
+ * some blocks of 16 channels of every row of the batch. Of each block, first their steps Δ and inputs Δ u, four channels in lanes;
  * then all their decays; then the states and the sums over them; last the skip and the gate.
  */
 import { int, ptr } from './args';
@@ -99,16 +99,17 @@ function stepState(states: i32, e: usize, inputs: usize, h: usize, b: usize, c: 
 }
 
 /**
- * 0 u, 1 delta, 2 A, 3 B, 4 C, 5 D or 0, 6 z or 0, 7 deltaBias or 0, 8 state, 10 y, 13 D, 14 N, 15 groups of B (0: constant), 16 groups of C,
- * 17 softplus; how many elements the rows of 18 z, 19 B, 20 C are apart; 21 channels of a piece, a multiple of 16.
+ * 0 u, 1 delta, 2 A, 3 B, 4 C, 5 D or 0, 6 z or 0, 7 deltaBias or 0, 8 state, 10 y, 12 M, 13 D, 14 N, 15 groups of B (0: constant),
+ * 16 groups of C, 17 softplus; how many elements the rows of 18 z, 19 B, 20 C are apart; 21 channels of a piece, a multiple of 16.
  * Scratch: 8 vectors, and of 16 channels ceil(N / 4) vectors twice.
  */
 export function scanStep(piece: i32, scratch: usize): void {
-  const d = int(13);
-  const pieces = (d + int(21) - 1) / int(21);
-  const first = piece % pieces * int(21);
-  for (let channel = first, end = min(d, first + int(21)); channel < end; channel += CHANNELS) {
-    stepBlock(piece / pieces, channel, min(CHANNELS, end - channel), scratch);
+  const first = piece * int(21);
+  const end = min(int(13), first + int(21));
+  for (let batch = 0, m = int(12); batch < m; batch++) {
+    for (let channel = first; channel < end; channel += CHANNELS) {
+      stepBlock(batch, channel, min(CHANNELS, end - channel), scratch);
+    }
   }
 }
 

@@ -36,6 +36,11 @@ export class Recording {
   }
 }
 
+/** Bytes of its jobs, and one more: Runtime.write. */
+function bytesOf({ jobs }: Recording): number {
+  return JOB_BYTES * (jobs.length + 1);
+}
+
 /**
  * Runs `run` and records its jobs; a replay runs them without any JavaScript in between. Where the record does not say it all (an
  * op that computes in JavaScript, a weight that was moved since), the function itself runs again, and is recorded again.
@@ -62,7 +67,7 @@ export function capture<T>(runtime: Runtime, run: () => T): Capture<T> {
   };
   const free = () => {
     heap.unpin(recording.pins);
-    if (program !== 0) heap.free(program, JOB_BYTES * recording.jobs.length);
+    if (program !== 0) heap.free(program, bytesOf(recording));
     program = 0;
   };
 
@@ -88,7 +93,7 @@ export function capture<T>(runtime: Runtime, run: () => T): Capture<T> {
       }
       for (const check of recording.checks) check();
       if (program === 0) {
-        program = heap.allocate(JOB_BYTES * recording.jobs.length);
+        program = heap.allocate(bytesOf(recording));
         runtime.write(recording.jobs, program);
       }
       runtime.replay(recording.jobs, program);

@@ -5,14 +5,14 @@
 
 /** u64: pieces of the current job in the high half, the next piece to take in the low half. One atomic add takes a piece. */
 export const CLAIM = 64;
+/** u32: where the current job is. Whoever has taken a piece has this line too. */
+export const JOB = 72;
 /** i32: pieces of the current job that are finished. */
 export const DONE = 128;
 /** i32: number of jobs published; workers sleep on it. */
 export const EPOCH = 192;
 /** i32: workers asleep, so that a job wakes nobody when all are awake. */
 export const SLEEPERS = 196;
-/** i32: the kernel of the current job. */
-export const KERNEL = 256;
 /** u32: where the threads' scratch memory starts, and how far apart two threads' are. */
 export const SCRATCH = 260;
 export const SCRATCH_STRIDE = 264;
@@ -22,21 +22,25 @@ export const QUIT = 320;
 /** i32: how the engine multiplies bytes (assembly/panels.ts: byteOffset). */
 export const BYTE_OFFSET = 324;
 
-/** The current job's arguments, 32-bit words: whole numbers and addresses, then, FLOATS bytes on, numbers. */
-export const PARAMS = 512;
-export const FLOATS = 128;
 /** Constants of the polynomials, each four times in a row. */
 export const CONSTANTS = 1024;
 /** 256 bytes that stay zero. */
 export const ZEROS = 2048;
 /**
- * Jobs to run one after another: of each its kernel, its pieces and whether it is for one thread, then, JOB_PARAMS bytes on, what
- * PARAMS shall hold: FLOATS bytes of whole numbers, 16 of numbers.
+ * Jobs to run one after another. Of each the place of its kernel in the table of functions, its pieces and its mode, then, INTS
+ * bytes on, whole numbers and addresses, FLOATS bytes on, numbers: 32-bit words. After the last one a mode that is not CHAINED.
  */
 export const SEQUENCE = 2304;
-export const SEQUENCE_JOBS = 11;
-export const JOB_BYTES = 160;
-export const JOB_PARAMS = 16;
+export const SEQUENCE_JOBS = 32;
+export const JOB_BYTES = 192;
+export const PIECES = 4;
+export const MODE = 8;
+export const INTS = 16;
+export const FLOATS = 144;
+/** Modes: its pieces are for whoever takes them; for the thread that runs the sequence; each goes with that of the job before. */
+export const SHARED = 0;
+export const ALONE = 1;
+export const CHAINED = 2;
 /** AssemblyScript's own data are below. */
 export const HEAP_BASE = 65536;
 

@@ -14,8 +14,6 @@ export interface Kernels {
   initByteOffset(): void;
   kernelOf(id: number): number;
   gemmScratch(): number;
-  runAlone(kernel: number, pieces: number): void;
-  run(kernel: number, pieces: number): void;
   runSequence(base: number, first: number, count: number): number;
   join(pieces: number, maySleep: number): number;
   serve(thread: number): void;

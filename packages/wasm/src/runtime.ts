@@ -2,16 +2,20 @@ import { type DType, MambaError, TensorLedger } from '@mamba-ts/backend';
 import type { Recording } from './capture.js';
 import { Heap, MAX_BYTES } from './heap.js';
 import {
+  ALONE,
+  CHAINED,
   EPOCH,
   FLOATS,
+  INTS,
   JOB_BYTES,
-  JOB_PARAMS,
-  PARAMS,
+  MODE,
+  PIECES,
   QUIT,
   SCRATCH,
   SCRATCH_STRIDE,
   SEQUENCE,
   SEQUENCE_JOBS,
+  SHARED,
 } from './layout.js';
 import type { Kernels, Variant } from './module.js';
 import { Kind, WasmTensor } from './tensor.js';
@@ -32,6 +36,11 @@ export interface Job {
   readonly work: number;
   /** Bytes of scratch memory a thread. */
   readonly scratch?: number;
+  /**
+   * Each piece runs right after the same piece of the job before, on the same thread, and reads nothing that other pieces of that
+   * wrote. Both have the same number of pieces.
+   */
+  readonly chained?: boolean;
 }
 
 /** The memory, the kernels and the threads of one backend. */
@@ -152,20 +161,22 @@ export class Runtime {
 
   /** Runs a job to its end. */
   run(job: Job): void {
-    this.recording?.jobs.push(job);
-    this.runUnrecorded(job);
+    this.runSequence([job]);
   }
 
-  /** As `run`, but no part of what is being recorded. */
-  runUnrecorded(job: Job): void {
-    this.#write(job, PARAMS);
-    const place = this.#placeOf(job.kernel);
-    if (this.#isForOne(job)) {
-      this.#kernels.runAlone(place, job.pieces);
-      return;
+  /** Runs jobs one after another, without coming back to JavaScript in between. Chained ones are among the first SEQUENCE_JOBS. */
+  runSequence(jobs: readonly Job[]): void {
+    this.recording?.jobs.push(...jobs);
+    this.runUnrecorded(jobs);
+  }
+
+  /** As `runSequence`, but no part of what is being recorded. */
+  runUnrecorded(jobs: readonly Job[]): void {
+    for (let from = 0; from < jobs.length; from += SEQUENCE_JOBS) {
+      const some = jobs.slice(from, from + SEQUENCE_JOBS);
+      this.write(some, SEQUENCE);
+      this.replay(some, SEQUENCE);
     }
-    this.#kernels.run(place, job.pieces);
-    this.#join(job.pieces);
   }
 
   /** Looks at tensors' values before jobs run: also before each replay. */
@@ -180,25 +191,14 @@ export class Runtime {
     }
   }
 
-  /** Runs jobs one after another, without coming back to JavaScript in between. */
-  runSequence(jobs: readonly Job[]): void {
-    this.recording?.jobs.push(...jobs);
-    for (let from = 0; from < jobs.length; from += SEQUENCE_JOBS) {
-      const some = jobs.slice(from, from + SEQUENCE_JOBS);
-      this.write(some, SEQUENCE);
-      this.replay(some, SEQUENCE);
-    }
-  }
-
-  /** Writes jobs to memory, JOB_BYTES each, for `replay`. */
+  /** Writes jobs to memory for `replay`: one more than there are, of JOB_BYTES each. */
   write(jobs: readonly Job[], base: number): void {
-    for (const [i, job] of jobs.entries()) {
-      const at = base + i * JOB_BYTES;
-      this.#write(job, at + JOB_PARAMS);
-      this.#words[at / 4] = this.#placeOf(job.kernel);
-      this.#words[at / 4 + 1] = job.pieces;
-      this.#words[at / 4 + 2] = Number(this.#isForOne(job));
+    let at = base;
+    for (const job of jobs) {
+      this.#write(job, at);
+      at += JOB_BYTES;
     }
+    this.#words[(at + MODE) / 4] = SHARED;
   }
 
   /** Runs jobs that `write` left at `base`. */
@@ -210,11 +210,15 @@ export class Runtime {
     }
   }
 
-  /** Writes the job's arguments, and sees to it that there is scratch memory for it. */
-  #write({ ints, floats, scratch }: Job, at: number): void {
+  /** Writes a job, and sees to it that there is scratch memory for it. */
+  #write(job: Job, at: number): void {
+    const { kernel, pieces, ints, floats, scratch } = job;
     if (scratch !== undefined && scratch > this.#scratch.bytes) this.#growScratch(scratch);
     const words = this.#words;
-    for (let i = 0; i < ints.length; i++) words[at / 4 + i] = ints[i];
+    words[at / 4] = this.#placeOf(kernel);
+    words[(at + PIECES) / 4] = pieces;
+    words[(at + MODE) / 4] = job.chained ? CHAINED : this.#isForOne(job) ? ALONE : SHARED;
+    for (let i = 0; i < ints.length; i++) words[(at + INTS) / 4 + i] = ints[i];
     if (floats === undefined) return;
     for (let i = 0; i < floats.length; i++) this.#floats[(at + FLOATS) / 4 + i] = floats[i];
   }

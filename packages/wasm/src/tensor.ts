@@ -123,12 +123,9 @@ export class WasmTensor implements Tensor {
     const { heap } = this.#runtime;
     const [rows, columns] = this.shape as [number, number];
     try {
-      this.#runtime.runUnrecorded({
-        kernel: ARRANGE,
-        pieces: Math.ceil(rows / panelRows(this.kind)),
-        ints: [from.address, from.scales, to.address, to.scales, this.kind, rows, columns, Number(inPanels)],
-        work: this.size,
-      });
+      const ints = [from.address, from.scales, to.address, to.scales, this.kind, rows, columns, Number(inPanels)];
+      const pieces = Math.ceil(rows / panelRows(this.kind));
+      this.#runtime.runUnrecorded([{ kernel: ARRANGE, pieces, ints, work: this.size }]);
     } catch (error) {
       heap.free(to.address, to.bytes);
       throw error;

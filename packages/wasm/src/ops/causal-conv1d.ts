@@ -86,6 +86,7 @@ export const causalConv1dStep: Op<'causalConv1dStep'> = (runtime, inputs) => {
       batch,
       channels,
       width,
+      each: 4 * BLOCK,
     }),
   );
   return y;
@@ -104,14 +105,16 @@ export interface ConvStep {
   readonly batch: number;
   readonly channels: number;
   readonly width: number;
+  /** Channels of a piece, a multiple of four. */
+  readonly each: number;
 }
 
 export function convStepJob(step: ConvStep): Job {
-  const { x, stride, weight, bias, state, silu, y, batch, channels, width } = step;
+  const { x, stride, weight, bias, state, silu, y, batch, channels, width, each } = step;
   return {
     kernel: CONV_STEP,
-    pieces: batch * ceilDiv(channels, 4 * BLOCK),
-    ints: [x, weight, bias, state, 0, 0, channels, width, Number(silu), stride, y],
+    pieces: ceilDiv(channels, each),
+    ints: [x, weight, bias, state, batch, each, channels, width, Number(silu), stride, y],
     work: batch * channels * (width + 4),
     scratch: LINE,
   };

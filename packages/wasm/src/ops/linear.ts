@@ -91,57 +91,92 @@ export interface Linear {
   readonly k: number;
 }
 
-function hasFewRows({ weight, m }: Pick<Linear, 'weight' | 'm'>): boolean {
+/** Whether the weights are streamed once, for all rows of x. */
+export function hasFewRows({ weight, m }: Pick<Linear, 'weight' | 'm'>): boolean {
   return m <= (weight.kind === Kind.f32 ? FEW_ROWS : FEW_ROWS_NARROW);
 }
 
 /** Bytes that the jobs of a product need for themselves. */
 export function workspace({ weight, m, k }: Pick<Linear, 'weight' | 'm' | 'k'>): number {
   if (!hasFewRows({ weight, m })) return 4 * rowsAtOnce(m, k) * k;
-  return m * (preparedRow(k) + 4);
+  return m * (preparedRow(k) + 4 * ceilDiv(k, 32));
 }
 
-/** Bytes of a row of x that is prepared for narrow weights. */
+function isPrepared({ kind }: WasmTensor): boolean {
+  return kind === Kind.f16 || kind === Kind.int8;
+}
+
+/** Bytes of a row of x that is prepared. */
 function preparedRow(k: number): number {
   return 4 * roundUp(k, 32);
 }
 
 export function linearJobs(runtime: Runtime, product: Linear, space: number): Job[] {
+  return [...prepareJobs(product, space), ...multiplyJobs(runtime, product, space)];
+}
+
+/** Makes of x in `space` what `multiplyJobs` reads, if it is not x itself. `each`: columns of a piece, whole blocks of 32. */
+export function prepareJobs(product: Linear, space: number, each = roundUp(product.k, 32)): Job[] {
+  const { x, stride, weight, m, k } = product;
+  if (!hasFewRows(product) || !isPrepared(weight)) return [];
+  return [
+    {
+      kernel: PREPARE_X,
+      pieces: ceilDiv(k, each),
+      ints: [x, space, weight.kind, m, k, space + m * preparedRow(k), stride, each],
+      work: m * k,
+    },
+  ];
+}
+
+/** `rows` of y are in a piece, whole panels, of the first `part` of them; each piece has its share of the rest too. */
+export interface Split {
+  readonly rows: number;
+  readonly part: number;
+}
+
+export function multiplyJobs(runtime: Runtime, product: Linear, space: number, split?: Split): Job[] {
   const { x, stride, weight, bias, y, m, n, k } = product;
-  if (hasFewRows(product)) return fewRows(runtime, product, space);
+  if (hasFewRows(product)) return [matvecJob(product, space, split ?? splitOf(runtime, product))];
   const a = { address: x, ld: stride, transposed: false };
   const b = { address: weight.panels, kind: weight.kind, scales: weight.scales, inPanels: true };
   return productJobs(runtime, { a, b, bias, c: y, m, n, k }, space);
 }
 
-/** Streams the weights once. */
-function fewRows(
-  { threads }: Runtime,
-  { x, stride, weight, bias, y, m, n, k }: Linear,
-  space: number,
-): Job[] {
-  const { kind } = weight;
+function splitOf({ threads }: Runtime, { weight, n }: Linear): Split {
+  const height = panelRows(weight.kind);
   const turns = ceilDiv(weight.bytes, threads * STREAM);
   const bytes = Math.max(SHORT, weight.bytes / (threads * turns));
-  const panels = ceilDiv(n, panelRows(kind));
-  const each = Math.ceil(panels * Math.min(1, bytes / weight.bytes));
-  const isPrepared = kind === Kind.f16 || kind === Kind.int8;
-  const units = space + m * preparedRow(k);
-  const from = isPrepared ? space : x;
-  const work = (m * n * k) / 4;
-  const jobs: Job[] = [
-    {
-      kernel: MATVEC,
-      pieces: ceilDiv(panels, each),
-      ints: [from, weight.panels, bias, y, m, n, k, each, kind, units, stride],
-      work,
-      scratch: 64,
-    },
-  ];
-  if (isPrepared) {
-    jobs.unshift({ kernel: PREPARE_X, pieces: 1, ints: [x, space, kind, m, k, units, stride], work: m * k });
-  }
-  return jobs;
+  return { rows: height * Math.ceil(ceilDiv(n, height) * Math.min(1, bytes / weight.bytes)), part: n };
+}
+
+function matvecJob({ x, stride, weight, bias, y, m, n, k }: Linear, space: number, split: Split): Job {
+  const { kind } = weight;
+  const height = panelRows(kind);
+  const pieces = ceilDiv(split.part, split.rows);
+  const part = ceilDiv(split.part, height);
+  const rest = ceilDiv(ceilDiv(n, height) - part, pieces);
+  return {
+    kernel: MATVEC,
+    pieces,
+    ints: [
+      isPrepared(weight) ? space : x,
+      weight.panels,
+      bias,
+      y,
+      m,
+      n,
+      k,
+      split.rows / height,
+      kind,
+      space + m * preparedRow(k),
+      stride,
+      part,
+      rest,
+    ],
+    work: (m * n * k) / 4,
+    scratch: 64,
+  };
 }
 
 interface Product {

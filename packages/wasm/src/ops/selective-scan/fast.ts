@@ -115,7 +115,7 @@ export function scanStep(
 ): WasmTensor {
   const y = runtime.empty(inputs.u.shape);
   runtime.run(
-    scanStepJob(runtime, {
+    scanStepJob({
       u: addressOf(inputs.u),
       delta: addressOf(inputs.delta),
       A: real(inputs.A).address,
@@ -135,6 +135,7 @@ export function scanStep(
       zStride: dims.channels,
       bStride: groupsOf(dims.B) * dims.stateSize,
       cStride: groupsOf(dims.C) * dims.stateSize,
+      each: CHANNELS * ceilDiv(dims.channels, CHANNELS * 2 * runtime.threads),
     }),
   );
   return y;
@@ -163,15 +164,15 @@ export interface ScanStep {
   readonly zStride: number;
   readonly bStride: number;
   readonly cStride: number;
+  /** Channels of a piece, a multiple of 16. */
+  readonly each: number;
 }
 
-export function scanStepJob({ threads }: Runtime, step: ScanStep): Job {
+export function scanStepJob(step: ScanStep): Job {
   const { batch, channels, states } = step;
-  // Two pieces a thread and row: a thread then mostly finds the states in its own cache that it left there for the last token.
-  const each = CHANNELS * ceilDiv(channels, CHANNELS * 2 * threads);
   return {
     kernel: SCAN_STEP,
-    pieces: batch * ceilDiv(channels, each),
+    pieces: ceilDiv(channels, step.each),
     ints: [
       step.u,
       step.delta,
@@ -185,7 +186,7 @@ export function scanStepJob({ threads }: Runtime, step: ScanStep): Job {
       0,
       step.y,
       0,
-      0,
+      batch,
       channels,
       states,
       step.bGroups,
@@ -194,7 +195,7 @@ export function scanStepJob({ threads }: Runtime, step: ScanStep): Job {
       step.zStride,
       step.bStride,
       step.cStride,
-      each,
+      step.each,
     ],
     work: batch * channels * states * 4,
     scratch: 128 + 2 * CHANNELS * 16 * ceilDiv(states, 4),
