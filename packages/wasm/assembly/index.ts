@@ -9,5 +9,5 @@ export { tile } from './gemm';
 export { panelF32 } from './matvec';
 export { panelBf16, panelF16, panelPairs, panelQuads } from './matvec-narrow';
 export { advanceOne, advanceTwo, advanceTwoConstant, decays } from './scan';
-export { stepDecays, stepStates } from './scan-step';
+export { stepDecays, stepStates, stepStates16 } from './scan-step';
 export { forthAndBack, forthAndBackConstant, stateOnly } from './scan-backward';

@@ -81,6 +81,33 @@ export function stepStates(
   } while (inputs < end);
 }
 
+/** The same with N = 16, which models have, and one row of B and of C for all channels. */
+export function stepStates16(channels: i32, e: usize, inputs: usize, h: usize, b: usize, c: usize, ys: usize): void {
+  const b0 = v128.load(b), b1 = v128.load(b, 16), b2 = v128.load(b, 32), b3 = v128.load(b, 48);
+  const c0 = v128.load(c), c1 = v128.load(c, 16), c2 = v128.load(c, 32), c3 = v128.load(c, 48);
+  const end = inputs + (<usize>channels << 2);
+  do {
+    const input = v128.load32_splat(inputs);
+    let next = madd(v128.load(e), v128.load(h), f32x4.mul(input, b0));
+    v128.store(h, next);
+    let total = f32x4.mul(next, c0);
+    next = madd(v128.load(e, 16), v128.load(h, 16), f32x4.mul(input, b1));
+    v128.store(h, next, 16);
+    total = madd(next, c1, total);
+    next = madd(v128.load(e, 32), v128.load(h, 32), f32x4.mul(input, b2));
+    v128.store(h, next, 32);
+    total = madd(next, c2, total);
+    next = madd(v128.load(e, 48), v128.load(h, 48), f32x4.mul(input, b3));
+    v128.store(h, next, 48);
+    total = madd(next, c3, total);
+    store<f32>(ys, sum(total));
+    e += 64;
+    h += 64;
+    inputs += 4;
+    ys += 4;
+  } while (inputs < end);
+}
+
 /** The same of one channel with any N. */
 function stepState(states: i32, e: usize, inputs: usize, h: usize, b: usize, c: usize, ys: usize): void {
   const input = v128.load32_splat(inputs);
@@ -154,7 +181,8 @@ function stepBlock(batch: i32, first: i32, channels: i32, scratch: usize): void 
   if (!(states & 3) && bGroups <= 1 && cGroups <= 1) {
     const b = ptr(3) + <usize>(bGroups ? batch * int(19) : first * states) * 4;
     const c = ptr(4) + <usize>(cGroups ? batch * int(20) : first * states) * 4;
-    stepStates(channels, states, decays, inputs, h, b, bGroups ? 0 : bytes, c, cGroups ? 0 : bytes, ys);
+    if (states == 16 && bGroups && cGroups) stepStates16(channels, decays, inputs, h, b, c, ys);
+    else stepStates(channels, states, decays, inputs, h, b, bGroups ? 0 : bytes, c, cGroups ? 0 : bytes, ys);
   } else {
     const bShare = bGroups ? d / bGroups : 1;
     const cShare = cGroups ? d / cGroups : 1;

@@ -62,9 +62,6 @@ import { CONSTANTS } from '../src/layout';
 @inline export function two13(): v128 {
   return at(32);
 }
-@inline export function two15(): v128 {
-  return at(28);
-}
 @inline export function infinity(): v128 {
   return at(29);
 }
@@ -118,7 +115,6 @@ export function initConstants(): void {
   v128.store(CONSTANTS + (26 << 4), i32x4.splat(0x8fffe000));
   v128.store(CONSTANTS + (27 << 4), i32x4.splat(0xffff0000));
   v128.store(CONSTANTS + (32 << 4), i32x4.splat(0x2000));
-  put(28, 32768);
   put(29, Infinity);
 }
 
