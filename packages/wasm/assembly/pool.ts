@@ -32,15 +32,17 @@ function runPiece(at: usize, piece: i32, scratch: usize): void {
 }
 
 /**
- * Takes and runs pieces until the job has none left. Where the job is is read after the claim: a claim that succeeds holds
- * its job open, so what is read then belongs to it, even if this thread came late from an earlier job.
+ * Takes and runs pieces until the job has none left: threads of even numbers from the front, those of odd numbers from the back, so
+ * that from job to job a thread mostly finds in its own cache what it left there. Where the job is is read after the claim: a claim
+ * that succeeds holds its job open, so what is read then belongs to it, even if this thread came late from an earlier job.
  */
 function work(thread: i32): void {
+  const fromBack = (thread & 1) != 0;
   while (true) {
-    const claim = atomic.add<u64>(CLAIM, 1);
-    const piece = <u32>claim;
-    if (piece >= <u32>(claim >> 32)) return;
-    runPiece(atomic.load<usize>(JOB), piece, scratchOf(thread));
+    const claim = fromBack ? atomic.sub<u64>(CLAIM, 1 << 32) : atomic.add<u64>(CLAIM, 1);
+    const front = <i32>claim, back = <i32>(claim >> 32);
+    if (front >= back) return;
+    runPiece(atomic.load<usize>(JOB), fromBack ? back - 1 : front, scratchOf(thread));
     atomic.add<i32>(DONE, 1);
   }
 }

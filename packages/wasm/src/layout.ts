@@ -3,7 +3,10 @@
  * file). What is written by one thread while others read it has a cache line (64 bytes) of its own.
  */
 
-/** u64: pieces of the current job in the high half, the next piece to take in the low half. One atomic add takes a piece. */
+/**
+ * u64: the pieces of the current job that nobody has taken: from the one in the low half to before the one in the high half. One
+ * atomic operation takes the first or the last; when there is none, the halves only move further apart.
+ */
 export const CLAIM = 64;
 /** u32: where the current job is. Whoever has taken a piece has this line too. */
 export const JOB = 72;

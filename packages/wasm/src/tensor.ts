@@ -123,7 +123,16 @@ export class WasmTensor implements Tensor {
     const { heap } = this.#runtime;
     const [rows, columns] = this.shape as [number, number];
     try {
-      const ints = [from.address, from.scales, to.address, to.scales, this.kind, rows, columns, Number(inPanels)];
+      const ints = [
+        from.address,
+        from.scales,
+        to.address,
+        to.scales,
+        this.kind,
+        rows,
+        columns,
+        Number(inPanels),
+      ];
       const pieces = Math.ceil(rows / panelRows(this.kind));
       this.#runtime.runUnrecorded([{ kernel: ARRANGE, pieces, ints, work: this.size }]);
     } catch (error) {

@@ -209,7 +209,7 @@ function productJobs(runtime: Runtime, { a, b, bias, c, m, n, k }: Product, pack
   for (let row = 0; row < m; row += chunk) {
     const rows = Math.min(chunk, m - row);
     // Enough pieces for the threads where C is narrow; each may pack its part of B again, so not too many.
-    const each = blocks >= 16 ? rows : Math.max(60, roundUp((rows * blocks) / 16, TILE_M));
+    const each = Math.max(60, roundUp(rows / ceilDiv(16, blocks), TILE_M));
     jobs.push(
       {
         kernel: a.transposed ? PACK_COLUMNS : PACK_ROWS,
