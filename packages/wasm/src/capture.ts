@@ -14,6 +14,8 @@ export class Recording {
   readonly pins: Pin[] = [];
   readonly #touched = new Map<WasmTensor, Place>();
   #isSpoilt = false;
+  /** `Runtime.moves` when the tensors were looked at last. */
+  #moves = -1;
 
   /** A tensor whose address is in the jobs. Those made while recording do not count, unless one stays: it is a result. */
   touch(tensor: WasmTensor, place: Place, stays = false): void {
@@ -21,6 +23,7 @@ export class Recording {
     const before = this.#touched.get(tensor);
     if (before !== undefined && before !== place) this.#isSpoilt = true;
     this.#touched.set(tensor, place);
+    tensor.isRecorded = true;
   }
 
   /** JavaScript computes with values: the jobs are not all that happens. */
@@ -28,11 +31,13 @@ export class Recording {
     this.#isSpoilt = true;
   }
 
-  /** Whether the jobs still do what the function would. */
-  get isCurrent(): boolean {
-    if (this.#isSpoilt) return false;
-    for (const [tensor, place] of this.#touched) if (!tensor.isIn(place)) return false;
-    return true;
+  /** Whether the jobs still do what the function would, after so many `moves`. */
+  isCurrent(moves: number): boolean {
+    if (moves !== this.#moves) {
+      this.#moves = moves;
+      for (const [tensor, place] of this.#touched) if (!tensor.isIn(place)) this.#isSpoilt = true;
+    }
+    return !this.#isSpoilt;
   }
 }
 
@@ -79,7 +84,7 @@ export function capture<T>(runtime: Runtime, run: () => T): Capture<T> {
     replay() {
       runtime.checkAlive('replay');
       if (disposed) return;
-      if (!recording.isCurrent) {
+      if (!recording.isCurrent(runtime.moves)) {
         free();
         recording = new Recording();
         record(() => {

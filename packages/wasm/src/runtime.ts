@@ -55,6 +55,8 @@ export class Runtime {
   readonly gemmScratch: number;
   /** What `capture` records at the moment. */
   recording: Recording | undefined;
+  /** How often a tensor whose address was recorded has moved or gone. */
+  moves = 0;
   readonly #memory: WebAssembly.Memory;
   readonly #kernels: Kernels;
   readonly #places: number[] = [];

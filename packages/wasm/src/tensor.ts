@@ -30,6 +30,8 @@ export class WasmTensor implements Tensor {
   /** How it is stored: as `dtype` says, but f32 for an f16 tensor with infinities or NaN, which the kernels' way of widening lacks. */
   kind: Kind;
   readonly size: number;
+  /** Whether its address is in jobs that will run again. */
+  isRecorded = false;
   readonly #runtime: Runtime;
   #place: Place;
   #inPanels = false;
@@ -142,6 +144,12 @@ export class WasmTensor implements Tensor {
     heap.free(from.address, from.bytes);
     this.#place = to;
     this.#inPanels = inPanels;
+    this.#tellRecordings();
+  }
+
+  /** It has moved, or it has gone. */
+  #tellRecordings(): void {
+    if (this.isRecorded) this.#runtime.moves++;
   }
 
   /** The values, in row order, as they lie in memory. Valid until memory grows: until the next op. */
@@ -185,6 +193,7 @@ export class WasmTensor implements Tensor {
     this.kind = other.kind;
     other.kind = kind;
     other.dispose();
+    this.#tellRecordings();
   }
 
   dispose(): void {
@@ -192,6 +201,7 @@ export class WasmTensor implements Tensor {
     this.#disposed = true;
     this.#runtime.ledger.remove(this);
     this.#runtime.heap.free(this.#place.address, this.#place.bytes);
+    this.#tellRecordings();
   }
 
   /** Whether this runtime's memory holds it. */
