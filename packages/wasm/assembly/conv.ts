@@ -7,7 +7,7 @@
 import { ZEROS } from '../src/layout';
 import { int, ptr } from './args';
 import { siluSlope } from './elementwise';
-import { loadPart, madd, min, sigmoid4, storePart, storeTransposed } from './simd';
+import { loadPart, madd, min, sigmoid4, storePart, storeTransposed, zeroWords } from './simd';
 
 const BLOCK: i32 = 16;
 const LINE: usize = 64;
@@ -149,7 +149,7 @@ export function convBackward(piece: i32, scratch: usize): void {
   const taps = dweight + <usize>(_width + 1) * LINE;
   const slopes = taps + (<usize>_width * 4 + LINE - 1 & ~(LINE - 1));
   gatherWeights(first, channels, scratch);
-  memory.fill(dweight, 0, <usize>(_width + 1) * LINE);
+  zeroWords(dweight, <usize>(_width + 1) * LINE);
   for (let batch = 0; batch < batches; batch++) {
     enter(batch, first);
     const row = <usize>batch * length * _stride + (first << 2);

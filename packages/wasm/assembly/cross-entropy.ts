@@ -1,6 +1,6 @@
 /* Softmax cross-entropy, a row at a time: maximum, sum of exponentials, and the loss or the gradient. */
 import { int, num, ptr } from './args';
-import { exp4, loadPart, min, storePart, sum } from './simd';
+import { exp4, loadPart, min, storePart, sum, zeroWords } from './simd';
 
 /**
  * Largest element of a row, NaN if it has one. (f32x4.max minds NaN, which takes a processor many instructions, one after
@@ -61,7 +61,7 @@ export function crossEntropyBackward(piece: i32, scratch: usize): void {
     const dx = ptr(2) + (<usize>row * n << 2);
     const target = load<i32>(ptr(1) + (<usize>row << 2));
     if (target == int(5)) {
-      memory.fill(dx, 0, <usize>n << 2);
+      zeroWords(dx, <usize>n << 2);
       continue;
     }
     const top = maximum(x, n);

@@ -1,6 +1,6 @@
 /* add, mul, silu, exp: one pass over contiguous memory. Whole vectors only: every tensor has room to the end of its last line. */
 import { int, num, ptr } from './args';
-import { exp4, madd, min, one, sigmoid4 } from './simd';
+import { copyWords, exp4, madd, min, one, sigmoid4 } from './simd';
 
 /** Bytes in a piece. */
 const PIECE: i32 = 65536;
@@ -123,13 +123,6 @@ export function copyRuns(piece: i32, scratch: usize): void {
   for (let run = piece * int(6); run < stop; run++) {
     const from = ptr(0) + <usize>run * int(1);
     const to = ptr(2) + <usize>run * int(3);
-    // A bulk copy is a call out of the kernel.
-    if (bytes >= 1024) {
-      memory.copy(to, from, bytes);
-      continue;
-    }
-    let i: usize = 0;
-    for (; i + 16 <= bytes; i += 16) v128.store(to + i, v128.load(from + i));
-    for (; i < bytes; i += 4) store<u32>(to + i, load<u32>(from + i));
+    copyWords(to, from, bytes);
   }
 }

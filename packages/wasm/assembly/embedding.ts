@@ -1,7 +1,7 @@
 /* Rows of a table, widened where they are narrow. The ids were checked. */
 import { int, ptr } from './args';
 import { unpackRow } from './panels';
-import { min } from './simd';
+import { copyWords, min } from './simd';
 import { F32, widen, widenScales } from './widen';
 
 /** 0 ids, 1 weight, 2 scales, 3 kind, 4 y, 5 ids' number, 6 D, 7 whether the weight is in panels. A piece: 16 ids. Scratch: D floats. */
@@ -14,10 +14,10 @@ export function embedding(piece: i32, scratch: usize): void {
     if (int(7)) {
       unpackRow(int(3), ptr(1), d, id, to);
     } else if (int(3) == F32) {
-      memory.copy(to, ptr(1) + <usize>id * bytes, bytes);
+      copyWords(to, ptr(1) + <usize>id * bytes, bytes);
     } else {
       widen(int(3), ptr(1), <usize>id * d, widenScales(ptr(2), id, d, 0), d, scratch);
-      memory.copy(to, scratch, bytes);
+      copyWords(to, scratch, bytes);
     }
   }
 }

@@ -12,7 +12,7 @@
  */
 import { int, ptr } from './args';
 import { complexExp, complexPhi, expIm, expRe, phiIm, phiRe, slopeIm, slopeRe } from './complex';
-import { min } from './simd';
+import { copyWords, min, zeroWords } from './simd';
 
 /** Channels of a piece of the forward pass. */
 const CHANNELS: i32 = 4;
@@ -122,7 +122,7 @@ export function generalScan(piece: i32, scratch: usize): void {
     const skip = f32OrZero(ptr(4), channel);
     loadState(ptr(7), ptr(8), batch * d + channel, scratch);
     for (let t = 0; t < length; t++) {
-      if (startsAt(batch, t)) memory.fill(scratch, 0, <usize>int(12) << 4);
+      if (startsAt(batch, t)) zeroWords(scratch, <usize>int(12) << 4);
       const i = (batch * length + t) * d + channel;
       const u = f32At(ptr(0), i);
       let y = step(batch, t, channel, stepSize(f32At(ptr(1), i) + bias), u, scratch) + skip * u;
@@ -165,8 +165,8 @@ export function generalScanBackward(piece: i32, scratch: usize): void {
     const row = batch * d + channel;
     loadState(ptr(7), ptr(8), row, h);
     for (let t = 0; t < length; t++) {
-      if (t % BLOCK_T == 0) memory.copy(kept + <usize>(t / BLOCK_T) * pairs, h, pairs);
-      if (startsAt(batch, t)) memory.fill(h, 0, pairs);
+      if (t % BLOCK_T == 0) copyWords(kept + <usize>(t / BLOCK_T) * pairs, h, pairs);
+      if (startsAt(batch, t)) zeroWords(h, pairs);
       const i = (batch * length + t) * d + channel;
       step(batch, t, channel, stepSize(f32At(ptr(1), i) + bias), f32At(ptr(0), i), h);
     }
@@ -174,11 +174,11 @@ export function generalScanBackward(piece: i32, scratch: usize): void {
     for (let block = (length - 1) / BLOCK_T; block >= 0; block--) {
       const t0 = block * BLOCK_T;
       const t1 = min(length, t0 + BLOCK_T);
-      memory.copy(history, kept + <usize>block * pairs, pairs);
+      copyWords(history, kept + <usize>block * pairs, pairs);
       for (let t = t0; t < t1; t++) {
         const now = history + <usize>(t - t0) * pairs;
-        if (startsAt(batch, t)) memory.fill(now + pairs, 0, pairs);
-        else memory.copy(now + pairs, now, pairs);
+        if (startsAt(batch, t)) zeroWords(now + pairs, pairs);
+        else copyWords(now + pairs, now, pairs);
         const i = (batch * length + t) * d + channel;
         const y = step(batch, t, channel, stepSize(f32At(ptr(1), i) + bias), f32At(ptr(0), i), now + pairs);
         store<f64>(ys + (t - t0 << 3), y);

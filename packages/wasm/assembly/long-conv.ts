@@ -5,7 +5,7 @@
  * multiply-adds. That is as fast as a product of matrices; transforms would only win for lengths of several thousand.
  */
 import { int, ptr } from './args';
-import { loadPart, madd, min, storePart } from './simd';
+import { loadPart, madd, min, storePart, zeroWords } from './simd';
 
 /** Zeros before and after a run: as many as sums at a time. */
 const MARGIN: usize = 128;
@@ -45,14 +45,14 @@ function correlate(s: usize, count: i32, v: usize, step: isize, out: usize): voi
 
 /** [L, D] -> a run of four channels, between margins of zeros. */
 function toRun(from: usize, length: i32, stride: usize, count: i32, run: usize): void {
-  memory.fill(run, 0, MARGIN);
+  zeroWords(run, MARGIN);
   run += MARGIN;
   for (let t = 0; t < length; t++) {
     v128.store(run, loadPart(from, count));
     from += stride;
     run += 16;
   }
-  memory.fill(run, 0, MARGIN);
+  zeroWords(run, MARGIN);
 }
 
 /** Rows of the kernel [D, K] -> a run. */
@@ -111,7 +111,7 @@ export function longConvBackward(piece: i32, scratch: usize): void {
   const x = dkernel + (<usize>taps << 4) + 2 * MARGIN;
   const dy = x + long + 2 * MARGIN;
   kernelRun(ptr(1) + (<usize>channel * taps << 2), taps, count, kernel);
-  memory.fill(dkernel, 0, (<usize>taps << 4) + MARGIN);
+  zeroWords(dkernel, (<usize>taps << 4) + MARGIN);
   const skip = ptr(2) ? v128.load(ptr(2) + lane) : f32x4.splat(0);
   let dSkip = f32x4.splat(0);
   for (let batch = 0, batches = int(10); batch < batches; batch++) {

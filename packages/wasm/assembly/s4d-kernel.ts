@@ -2,6 +2,7 @@
  * Kernel of S4D under zero-order hold, in f64: K_l = 2 Re sum over n of C_n q_n w_n^l, w = exp(dt A), q = (w - 1) / A = dt phi(dt A).
  * A piece is a channel; its powers are products, one after another.
  */
+import { zeroWords } from './simd';
 import { int, ptr } from './args';
 import {
   complexPhi, expIm, expRe, phiIm, phiRe, slopeIm, slopeRe,
@@ -16,7 +17,7 @@ export function s4dKernel(piece: i32, scratch: usize): void {
   const states = int(6);
   const length = int(7);
   const dt = at(ptr(0), piece);
-  memory.fill(scratch, 0, <usize>length << 3);
+  zeroWords(scratch, <usize>length << 3);
   for (let n = 0; n < states; n++) {
     const i = piece * states + n;
     complexPhi(dt * at(ptr(1), i), dt * at(ptr(2), i));

@@ -16,7 +16,7 @@ import {
   BLOCK_T, bound, coefficient, decays, gatherLanes, HISTORY, RUN, scaleA, scatterLanes, stepSize,
 } from './scan';
 import {
-  expNegative4, loadPart, log1p4, madd, min, negativeAbs, one, sigmoid4, storePart, sums,
+  copyWords, expNegative4, loadPart, log1p4, madd, min, negativeAbs, one, sigmoid4, storePart, sums, zeroWords,
 } from './simd';
 
 /** Channels of a piece: fewer would make the pieces' own dB and dC larger, more would leave threads idle. */
@@ -196,7 +196,7 @@ export function scanBackward(piece: i32, scratch: usize): void {
     const at = own + <usize>g * ownSize;
     const channel = first + (g << 2);
     const count = channels - (g << 2);
-    memory.fill(at, 0, ownSize);
+    zeroWords(at, ownSize);
     gatherLanes(ptr(2), channel, count, states, at);
     scaleA(at, states);
     if (ptr(8)) gatherLanes(ptr(8), batch * d + channel, count, states, at + vectors);
@@ -210,7 +210,7 @@ export function scanBackward(piece: i32, scratch: usize): void {
     const last = t1 == length;
     for (let g = 0; g < groups; g++) {
       const at = own + <usize>g * ownSize;
-      memory.copy(kept + (<usize>block * groups + g) * vectors, at + vectors, vectors);
+      copyWords(kept + (<usize>block * groups + g) * vectors, at + vectors, vectors);
       if (last) continue;
       const count = channels - (g << 2);
       const bias = ptr(7) ? loadPart(ptr(7) + (first + (g << 2) << 2), count) : f32x4.splat(0);
@@ -227,7 +227,7 @@ export function scanBackward(piece: i32, scratch: usize): void {
       }
       for (let t = t0; t < t1; ) {
         const stop = endOf(seq, t, t1);
-        if (starts(seq, t)) memory.fill(at + vectors, 0, vectors);
+        if (starts(seq, t)) zeroWords(at + vectors, vectors);
         let b = bGroups ? bHere + <usize>t * bStep : at + 4 * vectors;
         run = runs + (<usize>(t - t0) << 4);
         for (let v = at, end = at + vectors; v < end; v += 16) {
@@ -244,12 +244,12 @@ export function scanBackward(piece: i32, scratch: usize): void {
   for (let block = (length - 1) / BLOCK_T; block >= 0; block--) {
     const t0 = block * BLOCK_T;
     const t1 = min(length, t0 + BLOCK_T);
-    memory.fill(accB, 0, <usize>states * RUN);
-    memory.fill(accC, 0, <usize>states * RUN);
+    zeroWords(accB, <usize>states * RUN);
+    zeroWords(accC, <usize>states * RUN);
     for (let g4 = 0; g4 < groups; g4 += 4) {
       const gEnd = min(groups, g4 + 4);
       let row = (<usize>batch * length + t0) * stride + (first << 2);
-      memory.fill(largest, 0, 64);
+      zeroWords(largest, 64);
       for (let t = t0; t < t1; t++) {
         let run = runs + (<usize>(t - t0) << 4);
         for (let g = g4; g < gEnd; g++) {
@@ -288,7 +288,7 @@ export function scanBackward(piece: i32, scratch: usize): void {
         for (let g = g4; g < gEnd; g++) {
           const at = own + <usize>g * ownSize;
           const keptHere = kept + (<usize>block * groups + g) * vectors;
-          if (t < length && starts(seq, t)) memory.fill(at + 2 * vectors, 0, vectors);
+          if (t < length && starts(seq, t)) zeroWords(at + 2 * vectors, vectors);
           const token = <usize>(start - t0) << 4;
           const run = runs + <usize>(g - g4) * RUNS * RUN + token;
           const count = t - start;

@@ -12,7 +12,7 @@
  */
 import { int, ptr } from './args';
 import {
-  exp2Constant, exp2High, exp2Low, exp2Sixth, infinity, loadPart, madd, magic, min, one, sigmoid4, softplus4, storePart,
+  exp2Constant, exp2High, exp2Low, exp2Sixth, infinity, loadPart, madd, magic, min, one, sigmoid4, softplus4, storePart, zeroWords,
 } from './simd';
 
 /** Channels of a piece, four to a group. */
@@ -240,7 +240,7 @@ export function scan(piece: i32, scratch: usize): void {
     gatherLanes(ptr(2), channel, count, states, at);
     scaleA(at, states);
     if (ptr(8)) gatherLanes(ptr(8), batch * d + channel, count, states, at + vectors);
-    else memory.fill(at + vectors, 0, vectors);
+    else zeroWords(at + vectors, vectors);
     if (!bGroups) gatherLanes(ptr(3), channel, count, states, at + 2 * vectors);
     if (!cGroups) gatherLanes(ptr(4), channel, count, states, at + 3 * vectors);
   }
@@ -249,7 +249,7 @@ export function scan(piece: i32, scratch: usize): void {
   for (let t0 = 0; t0 < length; t0 += BLOCK_T) {
     const t1 = min(length, t0 + BLOCK_T);
     let row = (<usize>batch * length + t0) * stride + (first << 2);
-    memory.fill(largest, 0, CHANNELS * 4);
+    zeroWords(largest, CHANNELS * 4);
     for (let t = t0; t < t1; t++) {
       let run = scratch + (<usize>(t - t0) << 4);
       for (let g = 0; g < groups; g++) {
@@ -276,7 +276,7 @@ export function scan(piece: i32, scratch: usize): void {
         const at = scratch + <usize>g * perGroup;
         const a = at + 3 * RUN;
         const h = a + vectors;
-        if (fresh) memory.fill(h, 0, vectors);
+        if (fresh) zeroWords(h, vectors);
         const token = <usize>batch * length + t;
         const channel = first + (g << 2);
         const b = bGroups ? ptr(3) + token * bStep + (<usize>(channel / (d / bGroups)) * states << 2) : h + vectors;

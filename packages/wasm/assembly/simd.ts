@@ -218,3 +218,16 @@ function storeFew(address: usize, v: v128, count: i32): void {
 @inline export function min(a: i32, b: i32): i32 {
   return a < b ? a : b;
 }
+
+/** Copies `bytes` bytes, a multiple of four. (Why not `memory.copy`: build-kernels.mjs.) */
+export function copyWords(to: usize, from: usize, bytes: usize): void {
+  let i: usize = 0;
+  for (; i + 16 <= bytes; i += 16) v128.store(to + i, v128.load(from + i));
+  for (; i < bytes; i += 4) store<u32>(to + i, load<u32>(from + i));
+}
+
+export function zeroWords(at: usize, bytes: usize): void {
+  let i: usize = 0;
+  for (; i + 16 <= bytes; i += 16) v128.store(at + i, i32x4.splat(0));
+  for (; i < bytes; i += 4) store<u32>(at + i, 0);
+}
