@@ -4,7 +4,7 @@
  * - `f64`: only where the backend says so (cpu); the oracle's type.
  * - `f32`: activations, states, gradients, and weights by default.
  * - `f16`, `bf16`: weights of `linear` and `embedding`; widened to f32 in the kernel.
- * - `int8`: weights of `linear` and `embedding`, quantised by blocks of 32 along the last axis (see `quantizeInt8`).
+ * - `int8`: weights of `linear` and `embedding`, quantised by blocks of 64 along the last axis (see `quantizeInt8`).
  * - `i32`: token ids and sequence indices.
  */
 export type DType = 'f64' | 'f32' | 'f16' | 'bf16' | 'int8' | 'i32';

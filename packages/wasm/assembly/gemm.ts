@@ -16,15 +16,15 @@
  */
 import { ZEROS } from '../src/layout';
 import { int, ptr } from './args';
-import { blockOffset, byteOffset, evenHalves, oddHalves, packFour, panelBytes } from './panels';
+import { BLOCK_BYTES, blockOffset, byteOffset, evenHalves, oddHalves, packFour, panelBytes } from './panels';
 import { halfMask, halfScale, madd, min, storePart, two13, upperHalves } from './simd';
-import { F16, F32, INT8, widen, widenScales } from './widen';
+import { F16, F32, INT8, INT8_BLOCK, widen, widenScales } from './widen';
 
 const TILE_M: i32 = 5;
 const TILE_N: i32 = 8;
 /** Columns of C in a piece. */
 const BLOCK_N: i32 = 64;
-/** A multiple of 32, so that blocks of int8 are not cut. */
+/** A multiple of 64, so that blocks of int8 are not cut. */
 const BLOCK_K: i32 = 768;
 /** Rows of C between two looks at another panel of B. */
 const BLOCK_M: i32 = 65;
@@ -125,9 +125,9 @@ function widenPanels(
 
 /** Four rows of a panel of int8, `k` columns from the beginning of a block: two columns side by side, or four. */
 function widenPairs(scales: usize, from: usize, k: i32, out: usize): void {
-  for (let block = 0; block < k; block += 32) {
+  for (let block = 0; block < k; block += INT8_BLOCK) {
     const scale = v128.load(scales);
-    for (let i = block, end = min(k, block + 32); i < end; i += 2) {
+    for (let i = block, end = min(k, block + INT8_BLOCK); i < end; i += 2) {
       const pair = v128.load_ext<i8>(from);
       v128.store(out, f32x4.mul(f32x4.convert_i32x4_s(i32x4.shr_s(i32x4.shl(pair, 16), 16)), scale));
       if (i + 1 < k) v128.store(out, f32x4.mul(f32x4.convert_i32x4_s(i32x4.shr_s(pair, 16)), scale), 32);
@@ -135,15 +135,15 @@ function widenPairs(scales: usize, from: usize, k: i32, out: usize): void {
       out += 64;
     }
     from += 64;
-    scales += 576;
+    scales += BLOCK_BYTES;
   }
 }
 
 function widenQuads(scales: usize, from: usize, k: i32, out: usize): void {
   const flip = i8x16.splat(<i8>byteOffset());
-  for (let block = 0; block < k; block += 32) {
+  for (let block = 0; block < k; block += INT8_BLOCK) {
     const scale = v128.load(scales);
-    for (let i = block, end = min(k, block + 32); i < end; i += 4) {
+    for (let i = block, end = min(k, block + INT8_BLOCK); i < end; i += 4) {
       let quad = v128.xor(v128.load(from), flip);
       for (let j = 0, columns = min(4, end - i); j < columns; j++) {
         v128.store(out, f32x4.mul(f32x4.convert_i32x4_s(i32x4.shr_s(i32x4.shl(quad, 24), 24)), scale));
@@ -153,7 +153,7 @@ function widenQuads(scales: usize, from: usize, k: i32, out: usize): void {
       from += 64;
     }
     from += 64;
-    scales += 576;
+    scales += BLOCK_BYTES;
   }
 }
 

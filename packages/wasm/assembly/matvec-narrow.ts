@@ -4,22 +4,23 @@
  * f16: the bits of a half, moved to where a float has them, are its value times 2^-112: x comes times 2^64 (so that neither
  * overflows) and the sum is scaled by 2^48. bf16 takes x as it is.
  *
- * int8: x comes as integers, in a unit for each block of 32, so that all products and the sums of a block are exact. Where the engine
+ * int8: x comes as integers, in a unit for each block of 64, so that all products and the sums of a block are exact. Where the engine
  * multiplies bytes exactly, integers of 22 bits and a sign, in three bytes: 4 instructions for 16 weights. Elsewhere of 18 bits and a
  * sign: 15 and the sign times weights of 16 bits, two columns at a time, and 3 times bytes, 8 instructions. (15 bits more instead of
  * the 3 are 10 instructions, 14 % slower, for a tenth of the error, 2e-7 of the largest result.)
  */
 import { int, ptr } from './args';
 import { byteOffset, evenHalves, oddHalves } from './panels';
-import { halfMask, loadPart, madd, min, two13, upperHalves } from './simd';
-import { INT8 } from './widen';
+import { halfMask, loadPart, madd, min, two13, upperHalves, zeroWords } from './simd';
+import { blocksOf, INT8, INT8_BLOCK } from './widen';
 
-/** Bits of a lower part of x: the sum of a block of their products with bytes fits in 16 bits. */
-const LOW_BITS: i32 = 3;
+/** Bits of a lower part of x, and how many columns' products with bytes have a sum that fits in 16 bits. */
+const LOW_BITS: i32 = 4;
+const LOW_COLUMNS: i32 = 16;
 
 /** Bytes of a prepared row of x. */
 @inline export function preparedBytes(k: i32): usize {
-  return <usize>(k + 31 & ~31) << 2;
+  return <usize>blocksOf(k) * INT8_BLOCK << 2;
 }
 
 /** Stores the unit in which the largest of `count` elements of x is `steps`, or NaN if one is NaN or infinite; returns its inverse, or 0. */
@@ -48,8 +49,8 @@ const LOW_BITS: i32 = 3;
  */
 function prepareHalves(x: usize, k: i32, to: usize, units: usize): void {
   const low = i32x4.splat((1 << LOW_BITS) - 1);
-  for (let block = 0; block < k; block += 32) {
-    const count = min(32, k - block);
+  for (let block = 0; block < k; block += INT8_BLOCK) {
+    const count = min(INT8_BLOCK, k - block);
     const scale = chooseUnit(<f32>((1 << 15 + LOW_BITS) - 1), x, count, units);
     for (let i = 0; i < count; i += 4) {
       const value = toIntegers(loadPart(x + (<usize>i << 2), count - i), scale);
@@ -61,8 +62,8 @@ function prepareHalves(x: usize, k: i32, to: usize, units: usize): void {
       }
       v128.store(to + (<usize>i << 2), v128.shuffle<i32>(parts, parts, 0, 2, 1, 3));
     }
-    x += 128;
-    to += 128;
+    x += 4 * INT8_BLOCK;
+    to += 4 * INT8_BLOCK;
     units += 4;
   }
 }
@@ -74,11 +75,11 @@ function prepareHalves(x: usize, k: i32, to: usize, units: usize): void {
  */
 function prepareBytes(x: usize, k: i32, to: usize): void {
   const offset = -byteOffset();
-  for (let block = 0; block < k; block += 32) {
-    const count = min(32, k - block);
+  for (let block = 0; block < k; block += INT8_BLOCK) {
+    const count = min(INT8_BLOCK, k - block);
     let first = i32x4.splat(0), second = first, third = first;
     const scale = chooseUnit(<f32>((1 << 22) - 1), x, count, to + 60);
-    for (let i = 0; i < 32; i += 4) {
+    for (let i = 0; i < INT8_BLOCK; i += 4) {
       const at = to + (<usize>i << 2);
       const value = i < count ? toIntegers(loadPart(x + (<usize>i << 2), count - i), scale) : i32x4.splat(0);
       const a = i32x4.shr_s(i32x4.shl(value, 24), 24);
@@ -95,8 +96,8 @@ function prepareBytes(x: usize, k: i32, to: usize): void {
     store<i32>(to, offset * total(first), 12);
     store<i32>(to, offset * total(second), 28);
     store<i32>(to, offset * total(third), 44);
-    x += 128;
-    to += 128;
+    x += 4 * INT8_BLOCK;
+    to += 4 * INT8_BLOCK;
   }
 }
 
@@ -106,7 +107,7 @@ function total(v: v128): i32 {
 
 /**
  * 0 x, 1 prepared, 2 kind of the weights, 3 M, 4 K, 5 units, 6 how many elements x's rows are apart, 7 columns of a piece, whole blocks
- * of 32.
+ * of int8.
  */
 export function prepareX(piece: i32, scratch: usize): void {
   const k = int(4);
@@ -118,7 +119,7 @@ export function prepareX(piece: i32, scratch: usize): void {
     const x = ptr(0) + (<usize>row * int(6) << 2) + at;
     const to = ptr(1) + <usize>row * preparedBytes(k) + at;
     if (int(2) == INT8) {
-      if (byteOffset() < 0) prepareHalves(x, count, to, ptr(5) + (<usize>(row * (k + 31 >> 5) + (first >> 5)) << 2));
+      if (byteOffset() < 0) prepareHalves(x, count, to, ptr(5) + (<usize>(row * blocksOf(k) + <u32>first / INT8_BLOCK) << 2));
       else prepareBytes(x, count, to);
     } else {
       for (let i = 0; i < count; i += 4) {
@@ -188,7 +189,7 @@ export function panelBf16(x: usize, k: i32, w: usize, out: usize): void {
 
 /** The sixteen rows of a panel of int8 times one row of prepared x. */
 export function panelInt8(x: usize, k: i32, w: usize, units: usize, out: usize): void {
-  memory.fill(out, 0, 64);
+  zeroWords(out, 64);
   if (byteOffset() < 0) panelPairs(x, k, w, units, out);
   else panelQuads(x, k, w, out);
 }
@@ -212,23 +213,27 @@ export function panelPairs(x: usize, k: i32, w: usize, units: usize, out: usize)
   while (x < end) {
     const scales = w;
     w += 64;
-    let h0 = i32x4.splat(0), h1 = h0, h2 = h0, h3 = h0, first = h0, second = h0;
-    const stop = x + 128 < end ? x + 128 : end;
+    let h0 = i32x4.splat(0), h1 = h0, h2 = h0, h3 = h0, l0 = h0, l1 = h0, l2 = h0, l3 = h0;
+    const blockEnd = x + 4 * INT8_BLOCK < end ? x + 4 * INT8_BLOCK : end;
     do {
-      const high = v128.load32_splat(x), low = v128.load32_splat(x, 4);
-      first = i16x8.add(first, lowDot(v128.load(w), low));
-      h0 = i32x4.add(h0, i32x4.dot_i16x8_s(v128.load_ext<i8>(w), high));
-      h1 = i32x4.add(h1, i32x4.dot_i16x8_s(v128.load_ext<i8>(w, 8), high));
-      second = i16x8.add(second, lowDot(v128.load(w, 16), low));
-      h2 = i32x4.add(h2, i32x4.dot_i16x8_s(v128.load_ext<i8>(w, 16), high));
-      h3 = i32x4.add(h3, i32x4.dot_i16x8_s(v128.load_ext<i8>(w, 24), high));
-      x += 8;
-      w += 32;
-    } while (x < stop);
-    const l0 = i32x4.extend_low_i16x8_s(first);
-    const l1 = i32x4.extend_high_i16x8_s(first);
-    const l2 = i32x4.extend_low_i16x8_s(second);
-    const l3 = i32x4.extend_high_i16x8_s(second);
+      let first = i16x8.splat(0), second = first;
+      const stop = x + 4 * LOW_COLUMNS < blockEnd ? x + 4 * LOW_COLUMNS : blockEnd;
+      do {
+        const high = v128.load32_splat(x), low = v128.load32_splat(x, 4);
+        first = i16x8.add(first, lowDot(v128.load(w), low));
+        h0 = i32x4.add(h0, i32x4.dot_i16x8_s(v128.load_ext<i8>(w), high));
+        h1 = i32x4.add(h1, i32x4.dot_i16x8_s(v128.load_ext<i8>(w, 8), high));
+        second = i16x8.add(second, lowDot(v128.load(w, 16), low));
+        h2 = i32x4.add(h2, i32x4.dot_i16x8_s(v128.load_ext<i8>(w, 16), high));
+        h3 = i32x4.add(h3, i32x4.dot_i16x8_s(v128.load_ext<i8>(w, 24), high));
+        x += 8;
+        w += 32;
+      } while (x < stop);
+      l0 = i32x4.add(l0, i32x4.extend_low_i16x8_s(first));
+      l1 = i32x4.add(l1, i32x4.extend_high_i16x8_s(first));
+      l2 = i32x4.add(l2, i32x4.extend_low_i16x8_s(second));
+      l3 = i32x4.add(l3, i32x4.extend_high_i16x8_s(second));
+    } while (x < blockEnd);
     const unit = v128.load32_splat(units);
     units += 4;
     addScaled(h0, base, l0, f32x4.mul(v128.load(scales), unit), out);
@@ -249,7 +254,7 @@ export function panelQuads(x: usize, k: i32, w: usize, out: usize): void {
     const a = v128.load32_splat(x, 12), b = v128.load32_splat(x, 28), c = v128.load32_splat(x, 44);
     let a0 = a, a1 = a, a2 = a, a3 = a, b0 = b, b1 = b, b2 = b, b3 = b, c0 = c, c1 = c, c2 = c, c3 = c;
     const unit = v128.load32_splat(x, 60);
-    const stop = x + 128 < end ? x + 128 : end;
+    const stop = x + 4 * INT8_BLOCK < end ? x + 4 * INT8_BLOCK : end;
     do {
       const low = v128.load32_splat(x), middle = v128.load32_splat(x, 4), high = v128.load32_splat(x, 8);
       let v = v128.load(w);

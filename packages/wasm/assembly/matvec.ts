@@ -7,7 +7,7 @@ import { int, ptr } from './args';
 import { panelBf16, panelF16, panelInt8, preparedBytes } from './matvec-narrow';
 import { panelBytes, panelRows } from './panels';
 import { loadPart, madd, min, storePart } from './simd';
-import { BF16, F32, INT8 } from './widen';
+import { BF16, blocksOf, F32, INT8 } from './widen';
 
 /**
  * The eight rows of a panel times one row of x. Eight sums, or each would wait for itself; the branch in the middle of a turn keeps
@@ -81,7 +81,7 @@ function multiplyPanels(first: i32, end: i32, scratch: usize): void {
   const height = panelRows(kind);
   const bytes = panelBytes(kind, k);
   const stride = kind == F32 || kind == BF16 ? <usize>int(10) << 2 : preparedBytes(k);
-  const unitStride = <usize>(k + 31 >> 5) << 2;
+  const unitStride = <usize>blocksOf(k) << 2;
   const group = kind == F32 ? max<i32>(1, TOUCHED / <i32>bytes) : 0;
   const start = ptr(1) + <usize>first * bytes;
   // The first pages are waited for in any case.

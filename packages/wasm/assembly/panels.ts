@@ -4,15 +4,18 @@
  *
  *   f32        [N/8][K][8]
  *   f16, bf16  [N/8][K][4][2]: row r of a panel beside row r + 4, in the two halves of a 32-bit lane
- *   int8       [N/16][K/32] blocks: the scales [16], then [16][16][2], two columns of a row side by side; where the engine
- *              multiplies bytes exactly (`byteOffset`), [8][16][4], four columns side by side, each plus that offset
+ *   int8       [N/16][K/64] blocks: the scales [16], then [32][16][2], two columns of a row side by side; where the engine
+ *              multiplies bytes exactly (`byteOffset`), [16][16][4], four columns side by side, each plus that offset
  *
  * Rows past N are zero; columns past K of int8 are whatever was there: x is zero in them.
  */
 import { BYTE_OFFSET } from '../src/layout';
 import { int, ptr } from './args';
-import { min, storeTransposed } from './simd';
-import { F16, F32, INT8 } from './widen';
+import { min, storeTransposed, zeroWords } from './simd';
+import { blocksOf, F16, F32, INT8, INT8_BLOCK } from './widen';
+
+/** Bytes of a whole block of int8. */
+export const BLOCK_BYTES: i32 = 64 + 16 * INT8_BLOCK;
 
 @inline export function panelRows(kind: i32): i32 {
   return kind == INT8 ? 16 : 8;
@@ -20,12 +23,12 @@ import { F16, F32, INT8 } from './widen';
 
 @inline export function panelBytes(kind: i32, k: i32): usize {
   if (kind == F32) return <usize>k << 5;
-  return kind == INT8 ? (<usize>(k + 31 >> 5) << 6) + (<usize>(k + 3 >> 2) << 6) : <usize>k << 4;
+  return kind == INT8 ? (<usize>blocksOf(k) << 6) + (<usize>(k + 3 >> 2) << 6) : <usize>k << 4;
 }
 
 /** Where the block of column `column` is in a panel of int8. */
 @inline export function blockOffset(column: i32): usize {
-  return <usize>(column >> 5) * 576;
+  return <usize>(<u32>column / INT8_BLOCK) * BLOCK_BYTES;
 }
 
 /**
@@ -60,7 +63,7 @@ export function initByteOffset(): void {
 
 /** Where row 0 of a block has its column `column`; `bits`: log2 of the columns side by side. Row r is r << bits further on. */
 @inline function inBlock(column: i32, bits: i32): usize {
-  const within = column & 31;
+  const within = column & INT8_BLOCK - 1;
   return 64 + (<usize>(within >> bits) << (4 + bits)) + (within & (1 << bits) - 1);
 }
 
@@ -102,7 +105,7 @@ export function arrange(piece: i32, scratch: usize): void {
   const into = int(7) != 0;
   const panel = ptr(into ? 2 : 0) + <usize>piece * bytes;
   const plain = ptr(into ? 0 : 2) + (<usize>first * k << (kind == F32 ? 2 : kind == INT8 ? 0 : 1));
-  if (into && rows < height) memory.fill(panel, 0, bytes);
+  if (into && rows < height) zeroWords(panel, bytes);
   if (kind == F32) {
     if (into && rows == height) {
       packFour(plain, <usize>k << 2, k, panel, 32);
@@ -111,12 +114,12 @@ export function arrange(piece: i32, scratch: usize): void {
     }
     for (let r = 0; r < rows; r++) move<f32>(into, panel + (r << 2), 32, plain + (<usize>r * k << 2), k);
   } else if (kind == INT8) {
-    const blocks = k + 31 >> 5;
+    const blocks = blocksOf(k);
     const bits = sideBySide();
     const flip = flipped();
     const scales = ptr(into ? 1 : 3) + (<usize>(first * blocks) << 2);
     for (let r = 0; r < rows; r++) {
-      move<f32>(into, panel + (r << 2), 576, scales + (<usize>(r * blocks) << 2), blocks);
+      move<f32>(into, panel + (r << 2), BLOCK_BYTES, scales + (<usize>(r * blocks) << 2), blocks);
       const row = plain + <usize>r * k;
       for (let c = 0; c < k; c++) {
         const at = panel + blockOffset(c) + inBlock(c, bits) + (r << bits);

@@ -3,7 +3,7 @@
  *
  * f16: the bits of a half, moved to where a float has its exponent and mantissa, are the half's value times 2^-112,
  * subnormals included. Infinities and NaN would come out wrong: the backend keeps a tensor that has any in f32.
- * bf16: the upper half of a float. int8: blocks of 32 along the row, a scale each.
+ * bf16: the upper half of a float. int8: blocks of 64 along the row, a scale each.
  */
 import { halfScale } from './simd';
 
@@ -12,12 +12,17 @@ export const F16: i32 = 1;
 export const BF16: i32 = 2;
 export const INT8: i32 = 3;
 
-/** Columns that share a scale. */
-export const INT8_BLOCK: i32 = 32;
+/** Columns that share a scale (INT8_BLOCK of @mamba-ts/backend). */
+export const INT8_BLOCK: i32 = 64;
+
+/** Blocks of a row of `k` columns. */
+@inline export function blocksOf(k: i32): i32 {
+  return <u32>(k + INT8_BLOCK - 1) / INT8_BLOCK;
+}
 
 /** Address of the scale of column `column` (the first of its block) in row `row`. */
 @inline export function widenScales(scales: usize, row: i32, columns: i32, column: i32): usize {
-  return scales + (<usize>row * ((columns + 31) >> 5) + (column >> 5) << 2);
+  return scales + (<usize>row * blocksOf(columns) + <u32>column / INT8_BLOCK << 2);
 }
 
 /** Four halves at `address`. */

@@ -86,7 +86,7 @@ export class WasmTensor implements Tensor {
     return this.#inPanels;
   }
 
-  /** Address of the scales of an int8 tensor in row order, [rows, ceil(columns / 32)], behind the values; of other types 0. */
+  /** Address of the scales of an int8 tensor in row order, [rows, ceil(columns / 64)], behind the values; of other types 0. */
   get scales(): number {
     return this.kind === Kind.int8 ? this.#place.scales : 0;
   }

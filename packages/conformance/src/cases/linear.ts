@@ -63,10 +63,10 @@ export const linear: Family = {
         ),
         ...Object.fromEntries(
           STORED.flatMap((weight) => [
-            [`${weight} weight, one row`, { leading: [1], in: 64, out: 40, weight }],
+            [`${weight} weight, one row`, { leading: [1], in: 192, out: 40, weight }],
             [`${weight} weight, rows`, { leading: [3, 5], in: 96, out: 33, bias: true, weight }],
             // A last block of int8 that is not full.
-            [`${weight} weight, odd sizes`, { leading: [7], in: 45, out: 7, weight }],
+            [`${weight} weight, odd sizes`, { leading: [7], in: 173, out: 7, weight }],
           ]),
         ),
       },

@@ -127,14 +127,14 @@ describe('linear', () => {
   });
 });
 
-/** What a weight is rounded to: f16 and bf16 element by element, int8 in blocks of 32 along a row. */
+/** What a weight is rounded to: f16 and bf16 element by element, int8 in blocks of 64 along a row. */
 function meaning({ data, shape }: Host, stored: 'f16' | 'bf16' | 'int8'): Float64Array {
   if (stored !== 'int8') return Float64Array.from(widen(narrow(data, stored), stored));
   const columns = shape[1];
   return data.map((value, i) => {
     const row = Math.floor(i / columns) * columns;
-    const from = row + Math.floor((i - row) / 32) * 32;
-    const block = data.subarray(from, Math.min(from + 32, row + columns));
+    const from = row + Math.floor((i - row) / 64) * 64;
+    const block = data.subarray(from, Math.min(from + 64, row + columns));
     const scale = Math.fround(Math.max(...block.map(Math.abs)) / 127);
     return Math.fround(Math.round(value / scale) * scale);
   });
@@ -144,13 +144,13 @@ describe('weights that are stored in a smaller type', () => {
   it('hold the bytes of their type', () => {
     const bytes = (dtype: 'f64' | 'f32' | 'f16' | 'bf16' | 'int8') => {
       const before = backend.memory().bytes;
-      const tensor = backend.tensor(host([4, 70], new Float64Array(280)).data, [4, 70], dtype);
+      const tensor = backend.tensor(host([4, 130], new Float64Array(520)).data, [4, 130], dtype);
       const after = backend.memory().bytes;
       tensor.dispose();
       return after - before;
     };
-    expect((['f64', 'f32', 'f16', 'bf16'] as const).map(bytes)).toEqual([2240, 1120, 560, 560]);
-    // 280 bytes, and one f32 for each of the 3 blocks of each of the 4 rows.
-    expect(bytes('int8')).toBe(280 + 4 * 3 * 4);
+    expect((['f64', 'f32', 'f16', 'bf16'] as const).map(bytes)).toEqual([4160, 2080, 1040, 1040]);
+    // 520 bytes, and one f32 for each of the 3 blocks of each of the 4 rows.
+    expect(bytes('int8')).toBe(520 + 4 * 3 * 4);
   });
 });

@@ -1,3 +1,4 @@
+import { INT8_BLOCK } from '@mamba-ts/backend';
 import type { MambaConfig } from '@mamba-ts/model';
 
 /* What a token costs, counted: the figures that shares of a machine's limits are made of. */
@@ -13,7 +14,7 @@ export function prefillFlops(config: MambaConfig): number {
   return 2 * matrixNumbers(config).layers;
 }
 
-const BYTES = { f64: 8, f32: 4, f16: 2, bf16: 2, int8: 1 + 4 / 32 } as const;
+const BYTES = { f64: 8, f32: 4, f16: 2, bf16: 2, int8: 1 + 4 / INT8_BLOCK } as const;
 export type WeightType = keyof typeof BYTES;
 
 /** Bytes that one decoded token must read: every weight once, and the state once in and once out. */

@@ -1,4 +1,4 @@
-import { checkLinear, checkLinearBackward } from '@mamba-ts/backend';
+import { checkLinear, checkLinearBackward, INT8_BLOCK } from '@mamba-ts/backend';
 import { COLUMN_SUMS, GEMM, MATVEC, PACK_COLUMNS, PACK_ROWS, PREPARE_X } from '../kernel-ids.js';
 import type { Job, Runtime } from '../runtime.js';
 import { Kind, panelRows, type WasmTensor } from '../tensor.js';
@@ -99,7 +99,7 @@ export function hasFewRows({ weight, m }: Pick<Linear, 'weight' | 'm'>): boolean
 /** Bytes that the jobs of a product need for themselves. */
 export function workspace({ weight, m, k }: Pick<Linear, 'weight' | 'm' | 'k'>): number {
   if (!hasFewRows({ weight, m })) return 4 * rowsAtOnce(m, k) * k;
-  return m * (preparedRow(k) + 4 * ceilDiv(k, 32));
+  return m * (preparedRow(k) + 4 * ceilDiv(k, INT8_BLOCK));
 }
 
 function isPrepared({ kind }: WasmTensor): boolean {
@@ -108,15 +108,15 @@ function isPrepared({ kind }: WasmTensor): boolean {
 
 /** Bytes of a row of x that is prepared. */
 function preparedRow(k: number): number {
-  return 4 * roundUp(k, 32);
+  return 4 * roundUp(k, INT8_BLOCK);
 }
 
 export function linearJobs(runtime: Runtime, product: Linear, space: number): Job[] {
   return [...prepareJobs(product, space), ...multiplyJobs(runtime, product, space)];
 }
 
-/** Makes of x in `space` what `multiplyJobs` reads, if it is not x itself. `each`: columns of a piece, whole blocks of 32. */
-export function prepareJobs(product: Linear, space: number, each = roundUp(product.k, 32)): Job[] {
+/** Makes of x in `space` what `multiplyJobs` reads, if it is not x itself. `each`: columns of a piece, whole blocks of int8. */
+export function prepareJobs(product: Linear, space: number, each = roundUp(product.k, INT8_BLOCK)): Job[] {
   const { x, stride, weight, m, k } = product;
   if (!hasFewRows(product) || !isPrepared(weight)) return [];
   return [

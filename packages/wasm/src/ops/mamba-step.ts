@@ -1,7 +1,7 @@
-import { checkMambaStep } from '@mamba-ts/backend';
+import { checkMambaStep, INT8_BLOCK } from '@mamba-ts/backend';
 import { LINE } from '../layout.js';
 import type { Job } from '../runtime.js';
-import type { WasmTensor } from '../tensor.js';
+import { Kind, type WasmTensor } from '../tensor.js';
 import { convStepJob } from './causal-conv1d.js';
 import { hasFewRows, type Linear, multiplyJobs, prepareJobs, workspace } from './linear.js';
 import { normJob } from './norm.js';
@@ -50,7 +50,8 @@ export const mambaStep: Op<'mambaStep'> = (runtime, inputs) => {
       const toDelta = product(xdbl, projected, dtProj, delta, channels, rank);
       const toModel = product(scanned, channels, outProj, addressOf(y), model, channels);
       // Whole panels, and whole blocks of what is prepared.
-      const each = 32 * ceilDiv(channels, 32 * runtime.threads);
+      const unit = [xProj, outProj].some(({ kind }) => kind === Kind.int8) ? INT8_BLOCK : 16;
+      const each = unit * ceilDiv(channels, unit * runtime.threads);
       const split = { rows: each, part: channels };
       runtime.runSequence([
         normJob({

@@ -1,4 +1,4 @@
-// Eight and four neighbours of a row of a weight, bytes with one f32 scale for each 32. Rows are padded with zeros to 16 bytes.
+// Eight and four neighbours of a row of a weight, bytes with one f32 scale for each 64. Rows are padded with zeros to 16 bytes.
 @group(0) @binding(0) var<storage, read> weight: array<vec2u>;
 @group(0) @binding(1) var<storage, read> scales: array<f32>;
 
@@ -7,7 +7,7 @@ fn widen4(w: u32) -> vec4f {
 }
 
 fn scale(row: u32, column: u32, columns: u32) -> f32 {
-  return scales[row * ((columns + 31u) / 32u) + column / 32u];
+  return scales[row * ((columns + 63u) / 64u) + column / 64u];
 }
 
 fn weight4(row: u32, pitch: u32, quad: u32, columns: u32) -> vec4f {
