@@ -1,3 +1,4 @@
+import { INT8_BLOCK } from '@mamba-ts/backend';
 import { MambaLM } from '@mamba-ts/model';
 import { createWebgpuBackend } from '../src/index.js';
 import type { Shape, WeightType } from './network.js';
@@ -13,11 +14,11 @@ export interface Cost {
   flops: number;
 }
 
-/** Rows as they lie in memory: 16-byte rows; int8 with a scale for each 32. */
+/** Rows as they lie in memory: 16-byte rows; int8 with a scale for each block. */
 function matrixBytes(rows: number, columns: number, type: WeightType): number {
   if (type === 'f32') return 4 * rows * columns;
   if (type === 'f16') return rows * 16 * Math.ceil(columns / 8);
-  return rows * (16 * Math.ceil(columns / 16) + 4 * Math.ceil(columns / 32));
+  return rows * (16 * Math.ceil(columns / 16) + 4 * Math.ceil(columns / INT8_BLOCK));
 }
 
 export function costOfToken(shape: Shape, type: WeightType): Cost {
