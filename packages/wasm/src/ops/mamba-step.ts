@@ -22,7 +22,7 @@ export const mambaStep: Op<'mambaStep'> = (runtime, inputs) => {
   const [inProj, xProj, dtProj, outProj] = [inputs.inProj, inputs.xProj, inputs.dtProj, inputs.outProj].map(
     own,
   );
-  // A product's workspace holds x before the product before it is done.
+  // Two in turns: the chain of one product already prepares x for the next, while other threads still read what it was prepared from.
   const first = Math.max(
     workspace({ weight: inProj, m: batch, k: model }),
     workspace({ weight: dtProj, m: batch, k: rank }),
