@@ -102,8 +102,7 @@ function widenPanels(
       const from = b + <usize>(row >> 4) * panelBytes(kind, columns) + blockOffset(k0);
       for (let g = 0; g < 4; g++) {
         const to = out + <usize>(g >> 1) * panel + ((g & 1) << 4);
-        if (byteOffset() < 0) widenPairs(from + (g << 4), from + 64 + (g << 3), k, to);
-        else widenQuads(from + (g << 4), from + 64 + (g << 4), k, to);
+        widenInt8(from + (g << 4), from + 64 + (g << 4), k, to);
       }
       out += 2 * panel;
     }
@@ -123,23 +122,8 @@ function widenPanels(
   }
 }
 
-/** Four rows of a panel of int8, `k` columns from the beginning of a block: two columns side by side, or four. */
-function widenPairs(scales: usize, from: usize, k: i32, out: usize): void {
-  for (let block = 0; block < k; block += INT8_BLOCK) {
-    const scale = v128.load(scales);
-    for (let i = block, end = min(k, block + INT8_BLOCK); i < end; i += 2) {
-      const pair = v128.load_ext<i8>(from);
-      v128.store(out, f32x4.mul(f32x4.convert_i32x4_s(i32x4.shr_s(i32x4.shl(pair, 16), 16)), scale));
-      if (i + 1 < k) v128.store(out, f32x4.mul(f32x4.convert_i32x4_s(i32x4.shr_s(pair, 16)), scale), 32);
-      from += 32;
-      out += 64;
-    }
-    from += 64;
-    scales += BLOCK_BYTES;
-  }
-}
-
-function widenQuads(scales: usize, from: usize, k: i32, out: usize): void {
+/** Four rows of a panel of int8, `k` columns from the beginning of a block. */
+function widenInt8(scales: usize, from: usize, k: i32, out: usize): void {
   const flip = i8x16.splat(<i8>byteOffset());
   for (let block = 0; block < k; block += INT8_BLOCK) {
     const scale = v128.load(scales);

@@ -7,7 +7,7 @@ import { int, ptr } from './args';
 import { panelBf16, panelF16, panelInt8, preparedBytes } from './matvec-narrow';
 import { panelBytes, panelRows } from './panels';
 import { loadPart, madd, min, storePart } from './simd';
-import { BF16, blocksOf, F32, INT8 } from './widen';
+import { BF16, F32, INT8 } from './widen';
 
 /**
  * The eight rows of a panel times one row of x. Eight sums, or each would wait for itself; the branch in the middle of a turn keeps
@@ -60,15 +60,15 @@ const TOUCHED: i32 = 48 << 10;
 }
 
 /**
- * 0 x (prepared, but for f32 and bf16), 1 w, 2 bias or 0, 3 y, 4 M, 5 N, 6 K, 7 panels of a piece, 8 kind, 9 units, 10 how many
- * elements x's rows are apart where they are not prepared, 11 panels of a first part, or all, 12 panels of a piece in the other part:
- * a piece has some of each. Scratch: a panel's results.
+ * 0 x (prepared, but for f32 and bf16), 1 w, 2 bias or 0, 3 y, 4 M, 5 N, 6 K, 7 panels of a piece, 8 kind, 9 how many elements
+ * x's rows are apart where they are not prepared, 10 panels of a first part, or all, 11 panels of a piece in the other part: a piece
+ * has some of each. Scratch: a panel's results.
  */
 export function matvec(piece: i32, scratch: usize): void {
   const height = panelRows(int(8));
-  const part = int(11);
+  const part = int(10);
   multiplyPanels(piece * int(7), min(part, (piece + 1) * int(7)), scratch);
-  multiplyPanels(part + piece * int(12), min((int(5) + height - 1) / height, part + (piece + 1) * int(12)), scratch);
+  multiplyPanels(part + piece * int(11), min((int(5) + height - 1) / height, part + (piece + 1) * int(11)), scratch);
 }
 
 function multiplyPanels(first: i32, end: i32, scratch: usize): void {
@@ -80,8 +80,7 @@ function multiplyPanels(first: i32, end: i32, scratch: usize): void {
   const bias = ptr(2);
   const height = panelRows(kind);
   const bytes = panelBytes(kind, k);
-  const stride = kind == F32 || kind == BF16 ? <usize>int(10) << 2 : preparedBytes(k);
-  const unitStride = <usize>blocksOf(k) << 2;
+  const stride = kind == F32 || kind == BF16 ? <usize>int(9) << 2 : preparedBytes(k);
   const group = kind == F32 ? max<i32>(1, TOUCHED / <i32>bytes) : 0;
   const start = ptr(1) + <usize>first * bytes;
   // The first pages are waited for in any case.
@@ -98,7 +97,7 @@ function multiplyPanels(first: i32, end: i32, scratch: usize): void {
       const x = ptr(0) + <usize>i * stride;
       const y = ptr(3) + (<usize>i * n + row << 2);
       if (kind == F32) panelF32(x, k, w, scratch);
-      else if (kind == INT8) panelInt8(x, k, w, ptr(9) + <usize>i * unitStride, scratch);
+      else if (kind == INT8) panelInt8(x, k, w, scratch);
       else if (kind == BF16) panelBf16(x, k, w, scratch);
       else panelF16(x, k, w, scratch);
       for (let r = 0; r < rows; r += 4) {

@@ -4,12 +4,12 @@
  *
  *   f32        [N/8][K][8]
  *   f16, bf16  [N/8][K][4][2]: row r of a panel beside row r + 4, in the two halves of a 32-bit lane
- *   int8       [N/16][K/64] blocks: the scales [16], then [32][16][2], two columns of a row side by side; where the engine
- *              multiplies bytes exactly (`byteOffset`), [16][16][4], four columns side by side, each plus that offset
+ *   int8       [N/16][K/64] blocks: the scales [16], then [16][16][4], four columns of a row side by side, each plus 128 (or 0:
+ *              `initProducts`)
  *
  * Rows past N are zero; columns past K of int8 are whatever was there: x is zero in them.
  */
-import { BYTE_OFFSET } from '../src/layout';
+import { PAIRS, PRODUCTS, SIGNED_QUADS, UNSIGNED_QUADS, WORDS } from '../src/layout';
 import { int, ptr } from './args';
 import { min, storeTransposed, zeroWords } from './simd';
 import { blocksOf, F16, F32, INT8, INT8_BLOCK } from './widen';
@@ -32,39 +32,40 @@ export const BLOCK_BYTES: i32 = 64 + 16 * INT8_BLOCK;
 }
 
 /**
- * Finds out what the engine makes of `relaxed_dot_i8x16_i7x16_add_s` where its second operand is more than the seven bits that are
- * specified. One instruction of the processor (VNNI, DOTPROD) is exact: it takes the second operand's bytes as unsigned (weights
- * are stored plus 128 for it), or as signed (plus 0). Elsewhere sums saturate, and it is slower than products of 16 bits: -1.
+ * Finds out what the engine makes of relaxed products of bytes whose second operand has more than the seven bits that are specified.
+ * With four of them in a sum of 32 bits it may be exact, one instruction of the processor (VNNI, DOTPROD): that takes the second
+ * operand as unsigned, or as signed. Elsewhere such sums saturate, but two of them in a sum of 16 bits (an instruction of x86-64,
+ * second operand unsigned) are exact while they are small.
  */
-export function initByteOffset(): void {
-  let offset = -1;
+export function initProducts(): void {
+  let products = WORDS;
   if (ASC_FEATURE_RELAXED_SIMD) {
-    const sums = i32x4.relaxed_dot_i8x16_i7x16_add_s(i8x16.splat(-128), i8x16.splat(-1), i32x4.splat(0));
-    if (i32x4.all_true(i32x4.eq(sums, i32x4.splat(4 * -128 * 255)))) offset = 128;
-    if (i32x4.all_true(i32x4.eq(sums, i32x4.splat(4 * 128)))) offset = 0;
+    // From memory, or the compiler works it out as it would be by the specification.
+    store<i32>(PRODUCTS, -1);
+    const bytes = v128.load32_splat(PRODUCTS);
+    const two = i16x8.relaxed_dot_i8x16_i7x16_s(i8x16.splat(-8), bytes);
+    if (i16x8.all_true(i16x8.eq(two, i16x8.splat(2 * -8 * 255)))) products = PAIRS;
+    const four = i32x4.relaxed_dot_i8x16_i7x16_add_s(i8x16.splat(-128), bytes, i32x4.splat(0));
+    if (i32x4.all_true(i32x4.eq(four, i32x4.splat(4 * -128 * 255)))) products = UNSIGNED_QUADS;
+    if (i32x4.all_true(i32x4.eq(four, i32x4.splat(4 * 128)))) products = SIGNED_QUADS;
   }
-  store<i32>(BYTE_OFFSET, offset);
+  store<i32>(PRODUCTS, products);
 }
 
-/** What is added to the bytes of a weight in panels, or -1: then they are as they were, and multiplied in 16 bits. */
+/** One of WORDS, PAIRS, UNSIGNED_QUADS, SIGNED_QUADS. */
+@inline export function products(): i32 {
+  return load<i32>(PRODUCTS);
+}
+
+/** What is added to a weight's bytes in panels. */
 @inline export function byteOffset(): i32 {
-  return ASC_FEATURE_RELAXED_SIMD ? load<i32>(BYTE_OFFSET) : -1;
+  return products() == SIGNED_QUADS ? 0 : 128;
 }
 
-/** log2 of how many columns of a row lie side by side in a panel of int8. */
-@inline function sideBySide(): i32 {
-  return byteOffset() < 0 ? 1 : 2;
-}
-
-/** The bits that the offset turns over. */
-@inline function flipped(): u8 {
-  return byteOffset() == 128 ? 128 : 0;
-}
-
-/** Where row 0 of a block has its column `column`; `bits`: log2 of the columns side by side. Row r is r << bits further on. */
-@inline function inBlock(column: i32, bits: i32): usize {
+/** Where row 0 of a block has its column `column`. Row r is 4 r bytes further on. */
+@inline function inBlock(column: i32): usize {
   const within = column & INT8_BLOCK - 1;
-  return 64 + (<usize>(within >> bits) << (4 + bits)) + (within & (1 << bits) - 1);
+  return 64 + (<usize>(within >> 2) << 6) + (within & 3);
 }
 
 /** Four rows at `row`, 4 * count bytes long, side by side: [count] of them, `outStride` bytes apart. */
@@ -115,14 +116,13 @@ export function arrange(piece: i32, scratch: usize): void {
     for (let r = 0; r < rows; r++) move<f32>(into, panel + (r << 2), 32, plain + (<usize>r * k << 2), k);
   } else if (kind == INT8) {
     const blocks = blocksOf(k);
-    const bits = sideBySide();
-    const flip = flipped();
+    const flip = <u8>byteOffset();
     const scales = ptr(into ? 1 : 3) + (<usize>(first * blocks) << 2);
     for (let r = 0; r < rows; r++) {
       move<f32>(into, panel + (r << 2), BLOCK_BYTES, scales + (<usize>(r * blocks) << 2), blocks);
       const row = plain + <usize>r * k;
       for (let c = 0; c < k; c++) {
-        const at = panel + blockOffset(c) + inBlock(c, bits) + (r << bits);
+        const at = panel + blockOffset(c) + inBlock(c) + (r << 2);
         if (into) store<u8>(at, load<u8>(row + c) ^ flip);
         else store<u8>(row + c, load<u8>(at) ^ flip);
       }
@@ -155,11 +155,10 @@ export function unpackRow(kind: i32, base: usize, k: i32, row: i32, out: usize):
   if (kind == F32) {
     for (let c = 0; c < k; c++) store<f32>(out + (c << 2), load<f32>(panel + (<usize>c << 5) + (r << 2)));
   } else if (kind == INT8) {
-    const bits = sideBySide();
-    const flip = flipped();
+    const flip = <u8>byteOffset();
     for (let c = 0; c < k; c++) {
       const block = panel + blockOffset(c);
-      const value = <i8>(load<u8>(block + inBlock(c, bits) + (r << bits)) ^ flip);
+      const value = <i8>(load<u8>(block + inBlock(c) + (r << 2)) ^ flip);
       store<f32>(out + (c << 2), <f32>value * load<f32>(block + (r << 2)));
     }
   } else {

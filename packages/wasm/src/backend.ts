@@ -38,7 +38,7 @@ export async function createWasmBackend(options: WasmBackendOptions = {}): Promi
   return new WasmBackend(await startRuntime(options));
 }
 
-class WasmBackend implements Backend {
+export class WasmBackend implements Backend {
   readonly name = 'wasm';
   readonly description: string;
   readonly ops: WasmOps;

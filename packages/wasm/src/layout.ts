@@ -22,8 +22,13 @@ export const SCRATCH_STRIDE = 264;
 /** i32: set once, to end the workers. */
 export const QUIT = 320;
 
-/** i32: how the engine multiplies bytes (assembly/panels.ts: byteOffset). */
-export const BYTE_OFFSET = 324;
+/** i32: what products of x with int8 are made of (assembly/panels.ts: initProducts). */
+export const PRODUCTS = 324;
+/** Words of 16 bits; those, and sums of two products of bytes for the lowest bits of x; sums of four products of bytes. */
+export const WORDS = 0;
+export const PAIRS = 1;
+export const UNSIGNED_QUADS = 2;
+export const SIGNED_QUADS = 3;
 
 /** Constants of the polynomials, each four times in a row. */
 export const CONSTANTS = 1024;

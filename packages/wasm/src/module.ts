@@ -11,7 +11,7 @@ export type Variant = keyof typeof FILES;
 /** What the kernels export. */
 export interface Kernels {
   initConstants(): void;
-  initByteOffset(): void;
+  initProducts(): void;
   kernelOf(id: number): number;
   gemmScratch(): number;
   runSequence(base: number, first: number, count: number): number;

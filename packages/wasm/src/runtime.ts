@@ -85,7 +85,7 @@ export class Runtime {
     this.patience = patience;
     this.#kernels = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Kernels;
     this.#kernels.initConstants();
-    this.#kernels.initByteOffset();
+    this.#kernels.initProducts();
     this.gemmScratch = this.#kernels.gemmScratch();
     this.#look();
     this.heap = new Heap(memory.buffer.byteLength, options.memoryLimit, (bytes) => {

@@ -99,7 +99,7 @@ export function hasFewRows({ weight, m }: Pick<Linear, 'weight' | 'm'>): boolean
 /** Bytes that the jobs of a product need for themselves. */
 export function workspace({ weight, m, k }: Pick<Linear, 'weight' | 'm' | 'k'>): number {
   if (!hasFewRows({ weight, m })) return 4 * rowsAtOnce(m, k) * k;
-  return m * (preparedRow(k) + 4 * ceilDiv(k, INT8_BLOCK));
+  return m * preparedRow(k);
 }
 
 function isPrepared({ kind }: WasmTensor): boolean {
@@ -123,7 +123,7 @@ export function prepareJobs(product: Linear, space: number, each = roundUp(produ
     {
       kernel: PREPARE_X,
       pieces: ceilDiv(k, each),
-      ints: [x, space, weight.kind, m, k, space + m * preparedRow(k), stride, each],
+      ints: [x, space, weight.kind, m, k, stride, each],
       work: m * k,
     },
   ];
@@ -169,7 +169,6 @@ function matvecJob({ x, stride, weight, bias, y, m, n, k }: Linear, space: numbe
       k,
       split.rows / height,
       kind,
-      space + m * preparedRow(k),
       stride,
       part,
       rest,
