@@ -84,7 +84,7 @@ function multiplyPanels(first: i32, end: i32, scratch: usize): void {
   const group = kind == F32 ? max<i32>(1, TOUCHED / <i32>bytes) : 0;
   const start = ptr(1) + <usize>first * bytes;
   // The first pages are waited for in any case.
-  let touched = touchPages(start, start + min(TOUCHED, (end - first) * <i32>bytes));
+  let touched = group == 0 ? 0 : touchPages(start, start + min(TOUCHED, (end - first) * <i32>bytes));
   for (let panel = first; panel < end; panel++) {
     const w = ptr(1) + <usize>panel * bytes;
     if (group > 0 && (panel - first) % group == 0 && panel + 3 * group <= end) {

@@ -19,6 +19,8 @@ export const SLEEPERS = 196;
 /** u32: where the threads' scratch memory starts, and how far apart two threads' are. */
 export const SCRATCH = 260;
 export const SCRATCH_STRIDE = 264;
+/** i32: how many threads there are. */
+export const THREADS = 268;
 /** i32: set once, to end the workers. */
 export const QUIT = 320;
 

@@ -16,6 +16,7 @@ import {
   SEQUENCE,
   SEQUENCE_JOBS,
   SHARED,
+  THREADS,
 } from './layout.js';
 import type { Kernels, Variant } from './module.js';
 import { Kind, WasmTensor } from './tensor.js';
@@ -88,6 +89,7 @@ export class Runtime {
     this.#kernels.initProducts();
     this.gemmScratch = this.#kernels.gemmScratch();
     this.#look();
+    this.#words[THREADS / 4] = threads;
     this.heap = new Heap(memory.buffer.byteLength, options.memoryLimit, (bytes) => {
       this.#memory.grow(Math.ceil((bytes - this.#memory.buffer.byteLength) / PAGE));
       this.#look();

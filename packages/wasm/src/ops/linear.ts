@@ -16,8 +16,12 @@ const PACK_M = 60;
 const BLOCK_N = 64;
 /** Floats of A that are packed at a time. */
 const PACKED = 1 << 22;
-/** Bytes of weights in a piece of a matrix-vector product, at most and at least: a stream is read at full speed only after a while. */
-const STREAM = 1 << 22;
+/**
+ * Bytes of weights up to which a thread's share in a matrix-vector product is one piece: a stream is read at full speed only after a
+ * while. And bytes of a piece where the shares are larger, and at least: small enough that the faster core takes some more of them.
+ */
+export const STREAM = 1 << 20;
+const PIECE = 1 << 18;
 const SHORT = 1 << 16;
 
 export const linear: Op<'linear'> = (runtime, inputs) => {
@@ -143,11 +147,11 @@ export function multiplyJobs(runtime: Runtime, product: Linear, space: number, s
   return productJobs(runtime, { a, b, bias, c: y, m, n, k }, space);
 }
 
-function splitOf({ threads }: Runtime, { weight, n }: Linear): Split {
-  const height = panelRows(weight.kind);
-  const turns = ceilDiv(weight.bytes, threads * STREAM);
-  const bytes = Math.max(SHORT, weight.bytes / (threads * turns));
-  return { rows: height * Math.ceil(ceilDiv(n, height) * Math.min(1, bytes / weight.bytes)), part: n };
+function splitOf({ threads }: Runtime, { weight: { bytes, kind }, n }: Linear): Split {
+  const height = panelRows(kind);
+  const share = bytes / threads;
+  const piece = share > STREAM ? PIECE : Math.max(SHORT, share);
+  return { rows: height * Math.ceil(ceilDiv(n, height) * Math.min(1, piece / bytes)), part: n };
 }
 
 function matvecJob({ x, stride, weight, bias, y, m, n, k }: Linear, space: number, split: Split): Job {

@@ -3,7 +3,7 @@ import { LINE } from '../layout.js';
 import type { Job } from '../runtime.js';
 import { Kind, type WasmTensor } from '../tensor.js';
 import { convStepJob } from './causal-conv1d.js';
-import { hasFewRows, type Linear, multiplyJobs, prepareJobs, workspace } from './linear.js';
+import { hasFewRows, type Linear, multiplyJobs, prepareJobs, STREAM, workspace } from './linear.js';
 import { normJob } from './norm.js';
 import { addressOf, ceilDiv, type Op, own } from './op.js';
 import { scanStepJob } from './selective-scan/fast.js';
@@ -51,7 +51,8 @@ export const mambaStep: Op<'mambaStep'> = (runtime, inputs) => {
       const toModel = product(scanned, channels, outProj, addressOf(y), model, channels);
       // Whole panels, and whole blocks of what is prepared.
       const unit = [xProj, outProj].some(({ kind }) => kind === Kind.int8) ? INT8_BLOCK : 16;
-      const each = unit * ceilDiv(channels, unit * runtime.threads);
+      const turns = Math.max(1, Math.floor(inProj.bytes / (runtime.threads * STREAM)));
+      const each = unit * ceilDiv(channels, unit * runtime.threads * turns);
       const split = { rows: each, part: channels };
       runtime.runSequence([
         normJob({
