@@ -17,9 +17,7 @@ export function stepDecays(channels: i32, count: i32, steps: usize, a: usize, ou
   const shift = magic(), unit = one();
   const k1 = exp2Constant(1), k2 = exp2Constant(2), k3 = exp2Constant(3), k4 = exp2Constant(4), k5 = exp2Constant(5);
   const k6 = exp2Sixth();
-  // From 2^-125 to 2^126.
-  const lowest = i32x4.splat(0x4b400000 - 125);
-  let furthest = i32x4.splat(0);
+  let lowest = shift, highest = shift;
   const end = steps + (<usize>channels << 2);
   do {
     const step = v128.load32_splat(steps);
@@ -27,13 +25,19 @@ export function stepDecays(channels: i32, count: i32, steps: usize, a: usize, ou
     do {
       const factor = v128.load(a);
       v128.store(out, decay(step, factor, shift, k1, k2, k3, k4, k5, k6, unit));
-      furthest = i32x4.max_u(furthest, i32x4.sub(rounded(step, factor, shift), lowest));
+      const exponent = rounded(step, factor, shift);
+      lowest = i32x4.min_s(lowest, exponent);
+      highest = i32x4.max_s(highest, exponent);
       a += 16;
       out += 16;
     } while (out < stop);
     steps += 4;
   } while (steps < end);
-  return i32x4.all_true(i32x4.le_u(furthest, i32x4.splat(251)));
+  // From 2^-125 to 2^126: what `rounded` adds these to is the bits of `shift`.
+  const inside = v128.and(
+    i32x4.ge_s(lowest, i32x4.splat(0x4b400000 - 125)), i32x4.le_s(highest, i32x4.splat(0x4b400000 + 126)),
+  );
+  return i32x4.all_true(inside);
 }
 
 /** The same, whatever the steps and A. */
