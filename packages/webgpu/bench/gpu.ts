@@ -9,7 +9,7 @@
  * 64 MB does not serve them twice. `GPU` is what the GPU spends by its own clock (timestamp queries), where it has one: from
  * the first kernel's start to the last one's end, several runs one behind the other. All else is wall time, from the call to the last result.
  */
-import type { Tensor } from '@mamba-ts/backend';
+import { dequantizeInt8, INT8_BLOCK, narrow, quantizeInt8, type Tensor, widen } from '@mamba-ts/backend';
 import { type GenerateOptions, MambaLM } from '@mamba-ts/model';
 import { create } from 'webgpu';
 import { createWebgpuBackend, type WebgpuBackend } from '../src/index.js';
@@ -178,6 +178,19 @@ async function gemm(backend: WebgpuBackend): Promise<void> {
   }
 }
 
+/** max|y - w x| / max|w x|, w [N, K], in f64. */
+function productError(y: ArrayLike<number>, x: Float32Array, w: Float32Array): number {
+  let error = 0;
+  let largest = 0;
+  for (let n = 0; n < y.length; n++) {
+    let want = 0;
+    for (let k = 0; k < x.length; k++) want += x[k]! * w[n * x.length + k]!;
+    error = Math.max(error, Math.abs(y[n]! - want));
+    largest = Math.max(largest, Math.abs(want));
+  }
+  return error / largest;
+}
+
 async function matvecs(backend: WebgpuBackend, limit: number): Promise<void> {
   for (const [K, N] of [
     [768, 3072],
@@ -186,11 +199,17 @@ async function matvecs(backend: WebgpuBackend, limit: number): Promise<void> {
     [768, 50280],
   ] as const) {
     for (const type of ['f16', 'int8'] as const) {
-      const bytes = N * (type === 'f16' ? 2 * K : K + K / 8);
+      const bytes = N * K * (type === 'f16' ? 2 : 1 + 4 / INT8_BLOCK);
       const sets = Math.max(1, Math.min(64, Math.ceil(128e6 / bytes)));
       const data = random(N * K, 2);
       const weights = Array.from({ length: sets }, () => backend.tensor(data, [N, K], type));
       const x = backend.tensor(random(K, 1), [1, K]);
+      const y = backend.ops.linear({ x, weight: weights[0]! });
+      const stored =
+        type === 'f16' ? widen(narrow(data, type), type) : dequantizeInt8(quantizeInt8(data, N, K), N, K);
+      const error = productError(await y.data(), random(K, 1), stored);
+      y.dispose();
+      report({ case: `matvec, ${type}`, shape: `${K} -> ${N}`, value: error, unit: 'max|error| / max|y|' });
       const ms = await time(backend, (i) => backend.ops.linear({ x, weight: weights[i % sets]! }));
       const value = bytes / ms / 1e6;
       const shape = `${K} -> ${N} (${(1000 * ms).toFixed(1)} us)`;
