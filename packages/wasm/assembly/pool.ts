@@ -36,27 +36,27 @@ function runPiece(at: usize, piece: i32, scratch: usize): void {
  * Takes and runs pieces until the job has none left: threads of even numbers from the front, those of odd numbers from the back, so
  * that from job to job a thread mostly finds in its own cache what it left there. First some at once, then fewer and fewer: taking
  * costs some 0.3 microseconds and interrupts a stream of weights, but one core may be half as fast as the other for a while.
- * Where the job is is read after the claim: a claim that succeeds holds its job open, so what is read then belongs to it, even if
- * this thread came late from an earlier job.
+ * Where the job and the scratch memory are is read after the claim: a claim that succeeds holds its job open, so what is read then
+ * belongs to it, even if this thread came late from an earlier job.
  */
 function work(thread: i32): void {
   const fromBack = (thread & 1) != 0;
-  const scratch = scratchOf(thread);
   const threads = load<i32>(THREADS);
-  let done = 0;
   while (true) {
-    let claim = load<u64>(CLAIM);
+    let claim = atomic.load<u64>(CLAIM);
     const wanted = max<i32>(1, (<i32>(claim >> 32) - <i32>claim) * 4 / (5 * threads));
     claim = fromBack ? atomic.sub<u64>(CLAIM, <u64>wanted << 32) : atomic.add<u64>(CLAIM, <u64>wanted);
     const front = <i32>claim, back = <i32>(claim >> 32);
-    if (front >= back) break;
+    if (front >= back) return;
     const count = min(wanted, back - front);
     const first = fromBack ? back - count : front;
     const at = atomic.load<usize>(JOB);
-    for (let i = 0; i < count; i++) runPiece(at, first + i, scratch);
-    done += count;
+    const scratch = scratchOf(thread);
+    for (let i = 0; i < count; i++) {
+      runPiece(at, first + i, scratch);
+      atomic.add<i32>(DONE, 1);
+    }
   }
-  if (done > 0) atomic.add<i32>(DONE, done);
 }
 
 /** Publishes a job and works on it until no piece is left to take. */
