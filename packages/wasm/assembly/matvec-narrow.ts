@@ -12,7 +12,7 @@
 import { PAIRS, UNSIGNED_QUADS } from '../src/layout';
 import { int, ptr } from './args';
 import { BLOCK_BYTES, byteOffset, evenHalves, oddHalves, products } from './panels';
-import { evenBytes, halfMask, loadPart, madd, min, two13, upperHalves, zeroWords } from './simd';
+import { halfMask, loadPart, madd, min, two13, upperHalves, zeroWords } from './simd';
 import { blocksOf, INT8, INT8_BLOCK } from './widen';
 
 /** Bits of a lower part of x, and how many columns' products with bytes, in two sums, fit in 16 bits. */

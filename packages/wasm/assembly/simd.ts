@@ -58,10 +58,6 @@ import { CONSTANTS } from '../src/layout';
 @inline export function upperHalves(): v128 {
   return at(27);
 }
-/** The first of every two bytes. */
-@inline export function evenBytes(): v128 {
-  return at(28);
-}
 /** 2^13 in the lower halves, nothing in the upper ones. */
 @inline export function two13(): v128 {
   return at(32);
@@ -118,7 +114,6 @@ export function initConstants(): void {
   put(25, -0.0);
   v128.store(CONSTANTS + (26 << 4), i32x4.splat(0x8fffe000));
   v128.store(CONSTANTS + (27 << 4), i32x4.splat(0xffff0000));
-  v128.store(CONSTANTS + (28 << 4), i16x8.splat(255));
   v128.store(CONSTANTS + (32 << 4), i32x4.splat(0x2000));
   put(29, Infinity);
 }
