@@ -32,41 +32,55 @@ function runPiece(at: usize, piece: i32, scratch: usize): void {
   } while (load<i32>(at, MODE) == CHAINED);
 }
 
+/** What DONE will be when the current job is finished: for the main thread, which does not count its own pieces there. */
+let awaited: i32 = 0;
+
+/** How many pieces a thread takes of so many that are left: first some at once, then fewer and fewer. */
+@inline function takes(left: i32): i32 {
+  return max<i32>(1, left * 4 / (5 * load<i32>(THREADS)));
+}
+
 /**
- * Takes and runs pieces until the job has none left: threads of even numbers from the front, those of odd numbers from the back, so
- * that from job to job a thread mostly finds in its own cache what it left there. First some at once, then fewer and fewer: taking
- * costs some 0.3 microseconds and interrupts a stream of weights, but one core may be half as fast as the other for a while.
+ * Takes and runs pieces until the job has none left, and returns how many: threads of even numbers from the front, those of odd
+ * numbers from the back, so that from job to job a thread mostly finds in its own cache what it left there. Taking costs some
+ * 0.3 microseconds and interrupts a stream of weights, but one core may be half as fast as the other for a while.
  * Where the job and the scratch memory are is read after the claim: a claim that succeeds holds its job open, so what is read then
  * belongs to it, even if this thread came late from an earlier job.
  */
-function work(thread: i32): void {
+function work(thread: i32): i32 {
   const fromBack = (thread & 1) != 0;
-  const threads = load<i32>(THREADS);
+  let total = 0;
   while (true) {
     let claim = atomic.load<u64>(CLAIM);
-    const wanted = max<i32>(1, (<i32>(claim >> 32) - <i32>claim) * 4 / (5 * threads));
+    const left = <i32>(claim >> 32) - <i32>claim;
+    if (left <= 0) return total;
+    const wanted = takes(left);
     claim = fromBack ? atomic.sub<u64>(CLAIM, <u64>wanted << 32) : atomic.add<u64>(CLAIM, <u64>wanted);
     const front = <i32>claim, back = <i32>(claim >> 32);
-    if (front >= back) return;
+    if (front >= back) return total;
     const count = min(wanted, back - front);
-    const first = fromBack ? back - count : front;
-    const at = atomic.load<usize>(JOB);
-    const scratch = scratchOf(thread);
-    for (let i = 0; i < count; i++) {
-      runPiece(at, first + i, scratch);
-      atomic.add<i32>(DONE, 1);
-    }
+    runPieces(atomic.load<usize>(JOB), thread, fromBack ? back - count : front, count);
+    total += count;
   }
 }
 
-/** Publishes a job and works on it until no piece is left to take. */
+function runPieces(at: usize, thread: i32, first: i32, count: i32): void {
+  const scratch = scratchOf(thread);
+  for (let i = 0; i < count; i++) {
+    runPiece(at, first + i, scratch);
+    if (thread > 0) atomic.add<i32>(DONE, 1);
+  }
+}
+
+/** Publishes a job, of which it has already taken the first pieces, and works on it until no piece is left to take. */
 function share(at: usize, pieces: i32): void {
-  atomic.store<i32>(DONE, 0);
+  const own = min(pieces, takes(pieces));
   atomic.store<usize>(JOB, at);
-  atomic.store<u64>(CLAIM, <u64>pieces << 32);
+  atomic.store<u64>(CLAIM, <u64>pieces << 32 | <u64>own);
   atomic.add<i32>(EPOCH, 1);
   if (atomic.load<i32>(SLEEPERS) > 0) atomic.notify(EPOCH, pieces - 1);
-  work(0);
+  runPieces(at, 0, 0, own);
+  awaited += pieces - own - work(0);
 }
 
 /**
@@ -83,30 +97,30 @@ export function runSequence(base: usize, first: i32, count: i32): i32 {
       for (let piece = 0; piece < pieces; piece++) runPiece(at, piece, scratch);
     } else if (mode != CHAINED) {
       share(at, pieces);
-      if (!look(pieces)) return job;
+      if (!look()) return job;
     }
   }
   return count;
 }
 
-/** Looks whether all pieces are finished until they are, or for a while. */
-function look(pieces: i32): bool {
+/** Looks whether the workers have finished their pieces until they have, or for a while. */
+function look(): bool {
   for (let i = 0; i < JOIN_LOOKS; i++) {
-    if (atomic.load<i32>(DONE) == pieces) return true;
+    if (atomic.load<i32>(DONE) == awaited) return true;
   }
   return false;
 }
 
 /**
- * Waits a little for the pieces that workers still hold; returns how many are finished. Where this thread may sleep
+ * Waits a little for those of a job's pieces that workers still hold; returns how many are finished. Where this thread may sleep
  * (not a page's main thread), it does so, in short naps, after having looked for a while.
  */
 export function join(pieces: i32, maySleep: bool): i32 {
-  if (look(pieces)) return pieces;
-  const done = atomic.load<i32>(DONE);
+  if (look()) return pieces;
+  const held = awaited - atomic.load<i32>(DONE);
   // Nobody notifies: the nap ends by its time, 0.1 ms.
-  if (maySleep && done != pieces) atomic.wait<i32>(QUIT, 0, 100000);
-  return done;
+  if (maySleep && held > 0) atomic.wait<i32>(QUIT, 0, 100000);
+  return pieces - held;
 }
 
 /** A worker's life. Returns when QUIT is set. */

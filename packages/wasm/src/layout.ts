@@ -3,6 +3,10 @@
  * file). What is written by one thread while others read it has a cache line (64 bytes) of its own.
  */
 
+/*
+ * What is published lies in one cache line: a core waits for each line that another one wrote last, as long as some hundreds of
+ * instructions take.
+ */
 /**
  * u64: the pieces of the current job that nobody has taken: from the one in the low half to before the one in the high half. One
  * atomic operation takes the first or the last; when there is none, the halves only move further apart.
@@ -10,12 +14,12 @@
 export const CLAIM = 64;
 /** u32: where the current job is. Whoever has taken a piece has this line too. */
 export const JOB = 72;
-/** i32: pieces of the current job that are finished. */
-export const DONE = 128;
 /** i32: number of jobs published; workers sleep on it. */
-export const EPOCH = 192;
+export const EPOCH = 76;
 /** i32: workers asleep, so that a job wakes nobody when all are awake. */
-export const SLEEPERS = 196;
+export const SLEEPERS = 80;
+/** i32: pieces that workers have finished, of all jobs so far. */
+export const DONE = 128;
 /** u32: where the threads' scratch memory starts, and how far apart two threads' are. */
 export const SCRATCH = 260;
 export const SCRATCH_STRIDE = 264;
