@@ -32,6 +32,10 @@ function runPiece(at: usize, piece: i32, scratch: usize): void {
   } while (load<i32>(at, MODE) == CHAINED);
 }
 
+/** A worker's number, and the last job that it knows of. */
+let self: i32 = 0;
+let seen: i32 = 0;
+
 /** What DONE will be when the current job is finished: for the main thread, which does not count its own pieces there. */
 let awaited: i32 = 0;
 
@@ -112,20 +116,25 @@ function look(): bool {
 }
 
 /**
- * Waits a little for those of a job's pieces that workers still hold; returns how many are finished. Where this thread may sleep
- * (not a page's main thread), it does so, in short naps, after having looked for a while.
+ * Waits a little for the pieces that workers still hold; returns how many. Where this thread may sleep (not a page's main thread), it
+ * does so, in short naps, after having looked for a while.
  */
-export function join(pieces: i32, maySleep: bool): i32 {
-  if (look()) return pieces;
-  const held = awaited - atomic.load<i32>(DONE);
+export function join(maySleep: bool): i32 {
+  if (look()) return 0;
   // Nobody notifies: the nap ends by its time, 0.1 ms.
-  if (maySleep && held > 0) atomic.wait<i32>(QUIT, 0, 100000);
-  return pieces - held;
+  if (maySleep) atomic.wait<i32>(QUIT, 0, 100000);
+  return awaited - atomic.load<i32>(DONE);
 }
 
-/** A worker's life. Returns when QUIT is set. */
+/**
+ * A worker's life. Returns when QUIT is set.
+ *
+ * After a wait neither this function nor `join` needs a local from before: V8 of Node 20 loses those it has in registers, while its
+ * code is not optimised, which that of a function that is called once never is.
+ */
 export function serve(thread: i32): void {
-  let seen = 0;
+  self = thread;
+  seen = 0;
   while (true) {
     let looks = 0;
     while (atomic.load<i32>(EPOCH) == seen && looks < LOOKS) looks++;
@@ -136,6 +145,6 @@ export function serve(thread: i32): void {
     }
     if (atomic.load<i32>(QUIT)) return;
     seen = atomic.load<i32>(EPOCH);
-    work(thread);
+    work(self);
   }
 }

@@ -15,7 +15,7 @@ export interface Kernels {
   kernelOf(id: number): number;
   gemmScratch(): number;
   runSequence(base: number, first: number, count: number): number;
-  join(pieces: number, maySleep: number): number;
+  join(maySleep: number): number;
   serve(thread: number): void;
 }
 

@@ -210,7 +210,7 @@ export class Runtime {
     for (let next = 0; ; next++) {
       next = this.#kernels.runSequence(base, next, jobs.length);
       if (next === jobs.length) return;
-      this.#join(jobs[next].pieces);
+      this.#join();
     }
   }
 
@@ -238,20 +238,19 @@ export class Runtime {
   }
 
   /** Waits for the pieces that workers hold. */
-  #join(pieces: number): void {
-    let done = this.#kernels.join(pieces, Number(this.#maySleep));
-    if (done === pieces) return;
+  #join(): void {
+    let held = this.#kernels.join(Number(this.#maySleep));
     let since = performance.now();
     let slept = 0;
-    while (done !== pieces) {
-      const now = this.#kernels.join(pieces, Number(this.#maySleep));
+    while (held > 0) {
+      const now = this.#kernels.join(Number(this.#maySleep));
       // A machine that slept does not count as a worker that hangs: no look takes longer than a tenth of a second.
       const time = performance.now();
-      slept = now === done ? slept + Math.min(time - since, 100) : 0;
+      slept = now === held ? slept + Math.min(time - since, 100) : 0;
       since = time;
-      done = now;
+      held = now;
       if (slept > this.patience) {
-        this.#lost = `no progress for ${Math.round(slept / 1000)} s, with ${pieces - done} of ${pieces} pieces of a job unfinished`;
+        this.#lost = `no progress for ${Math.round(slept / 1000)} s, with ${held} pieces of a job unfinished`;
         this.checkAlive('run');
       }
     }
