@@ -44,6 +44,8 @@ export interface Backend {
   /** One line for people: device, threads, features. */
   readonly description: string;
   readonly ops: Ops & Partial<OptionalOps>;
+  /** Optional. Whether ops return before they have run: it then pays to call more of them before the results of the first are read. */
+  readonly deferred?: boolean;
 
   /**
    * Uploads a copy of `data`. `dtype` is `f32` unless said. Numbers are rounded to f16 and bf16 and quantised to int8

@@ -24,6 +24,7 @@ const DTYPES: readonly DType[] = ['f32', 'f16', 'bf16', 'int8', 'i32'];
 /** See `Backend`: what is said there is not repeated here. */
 export class WebgpuBackend implements Backend {
   readonly name = 'webgpu';
+  readonly deferred = true;
   readonly description: string;
   readonly ops: WebgpuOps;
   readonly #gpu: Gpu;

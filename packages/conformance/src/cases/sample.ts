@@ -110,6 +110,10 @@ const TABLE: Record<string, Row> = {
     topP: 0.8,
     minP: 0.05,
   },
+  'greedy of many ids': { rows: 2, columns: 20001, temperature: 0 },
+  'many ids': { rows: 3, columns: 20001, temperature: 0.9 },
+  'top-k and top-p of many ids': { rows: 2, columns: 20001, temperature: 0.9, topK: 500, topP: 0.9 },
+  'top-p of many ids': { columns: 20001, spread: 0.5, temperature: 1, topP: 0.95 },
 };
 
 const numbersOf = (draw: Draw, rows: number) => [...draw.uniform([rows], 0, 1).data];

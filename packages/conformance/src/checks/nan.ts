@@ -104,7 +104,30 @@ export function nanChecks(): NumericCheck[] {
       }),
     ),
     expRange(),
+    noDistribution(),
   ];
+}
+
+/** What is no distribution says so, and leaves the other rows alone. */
+function noDistribution(): NumericCheck {
+  return {
+    kind: 'numeric',
+    group,
+    name: 'sample: logits with NaN or infinity have no log-probability',
+    needs: [{ op: 'sample' }],
+    run: async (context) => {
+      for (const bad of [Number.NaN, Number.POSITIVE_INFINITY]) {
+        const logits = hostF32([0, 1, bad, 2, 0, 1, 2, 3], [2, 4]);
+        for (const temperature of [0, 1]) {
+          const inputs = { logits, uniform: hostF32([0.5, 0.5], [2]), temperature, topK: 2 };
+          const c: OpCase = { op: 'sample', name: 'no distribution', inputs };
+          const { data } = (await evaluate(context.backend, c, context.dtype)).get('logprob') as HostTensor;
+          ensure(!Number.isFinite(data[0]), `sample: of logits with ${bad} logprob is ${data[0]}`);
+          ensure(Number.isFinite(data[1]), `sample: in the other row logprob is ${data[1]}`);
+        }
+      }
+    },
+  };
 }
 
 /** Each value is judged by its own size. */

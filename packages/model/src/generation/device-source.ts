@@ -1,6 +1,7 @@
 import type { Backend, SampleInputs, Tensor } from '@mamba-ts/backend';
 import { Random } from '@mamba-ts/ssm';
 import { type CapturedStep, type CapturingBackend, canCapture } from '../captured-step.js';
+import { nextTurn } from '../turn.js';
 import { diverged } from './diverged.js';
 import type { ResolvedSampling } from './options.js';
 import type { GenerationRows } from './rows.js';
@@ -27,7 +28,7 @@ export function canSample(
  *
  * How far it runs ahead is what the caller's state allows. A state that the caller gave is to have read what was given out
  * and nothing more, so the step that reads a token is enqueued when that token is asked for, no sooner; a state that
- * nobody will see may run further ahead.
+ * nobody will see may run further ahead. A backend that computes at once is asked for a token when it is wanted.
  */
 export class DeviceSource implements TokenSource {
   readonly #backend: SamplingBackend;
@@ -51,7 +52,7 @@ export class DeviceSource implements TokenSource {
 
   /**
    * @param logits after the prompts, [B, V]: this source's to dispose
-   * @param ahead how many tokens the state may have read beyond those given out, at least 1
+   * @param ahead how many tokens more than were given out the state reads as soon as another one is asked for
    * @param limit most tokens that the state is to read
    */
   constructor(
@@ -83,7 +84,8 @@ export class DeviceSource implements TokenSource {
   async next(): Promise<readonly Choice[]> {
     while (this.#read < Math.min(this.#given + this.#ahead, this.#limit)) this.#enqueue();
     const { rows, values } = this.#pending.shift()!;
-    const [tokens, logprobs] = await values;
+    // On a backend that computes at once nothing here waits, and the event loop would not turn.
+    const [[tokens, logprobs]] = await Promise.all([values, nextTurn()]);
     this.#given++;
     return this.#active.map((row) => {
       const slot = rows.indexOf(row);
@@ -95,6 +97,7 @@ export class DeviceSource implements TokenSource {
 
   keep(rows: readonly number[]): void {
     if (rows.length === this.#active.length) return;
+    this.settle();
     this.#rows.keep(rows);
     this.#step?.dispose();
     this.#step = undefined;
@@ -111,8 +114,9 @@ export class DeviceSource implements TokenSource {
     this.#active = rows;
   }
 
-  /** What was given out was read when it was asked for. */
-  settle(): void {}
+  settle(): void {
+    while (this.#read < this.#given) this.#enqueue();
+  }
 
   dispose(): void {
     this.#step?.dispose();

@@ -64,7 +64,8 @@ export async function* generate(
     if (canSample(backend, dtype, sampling)) {
       // A state of the caller's reads every token that is given out, the last one too, and none before.
       const [ahead, limit] = options.state ? [1, maxTokens] : [2, maxTokens - 1];
-      source = new DeviceSource(backend, rows, logits, dtype, sampling, vocabulary, ahead, limit);
+      const allowed = backend.deferred ? ahead : 0;
+      source = new DeviceSource(backend, rows, logits, dtype, sampling, vocabulary, allowed, limit);
     } else {
       source = new HostSource(rows, logits, prompts, sampling, vocabulary, signal);
     }
