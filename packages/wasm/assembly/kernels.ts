@@ -16,6 +16,7 @@ import { arrange } from './panels';
 import { recurrence, recurrenceBackward } from './recurrence';
 import { columnSums } from './reduce';
 import { s4dKernel, s4dKernelBackward } from './s4d-kernel';
+import { sampleChoose, sampleSums, sampleTops } from './sample';
 import { scan } from './scan';
 import { scanBackward } from './scan-backward';
 import { scanStep } from './scan-step';
@@ -67,6 +68,9 @@ export function kernelOf(number: i32): i32 {
     case id.ARGMAX: return place(argmax);
     case id.SQUARES: return place(squares);
     case id.ADAMW: return place(adamW);
+    case id.SAMPLE_TOPS: return place(sampleTops);
+    case id.SAMPLE_SUMS: return place(sampleSums);
+    case id.SAMPLE_CHOOSE: return place(sampleChoose);
     case id.PEAK: return place(peak);
     case id.READ: return place(read);
   }

@@ -11,6 +11,7 @@ import { layerNorm, layerNormBackward, rmsNorm, rmsNormBackward } from './norm.j
 import type { Op, WasmOpName } from './op.js';
 import { adamW, gradNorm } from './optimiser.js';
 import { s4dKernel, s4dKernelBackward } from './s4d-kernel.js';
+import { sample } from './sample.js';
 import { selectiveScan, selectiveScanBackward, selectiveScanStep } from './selective-scan/index.js';
 import { concat, copy, split } from './split-concat.js';
 
@@ -50,4 +51,5 @@ export const implementations: { [K in WasmOpName]: Op<K> } = {
   gradNorm,
   adamW,
   mambaStep,
+  sample,
 };

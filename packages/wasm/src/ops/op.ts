@@ -1,10 +1,10 @@
-import type { MaybeComplex, OpName, Ops, OptionalOps, Tensor } from '@mamba-ts/backend';
+import type { MaybeComplex, OpName, Ops, OptionalOpName, OptionalOps, Tensor } from '@mamba-ts/backend';
 import type { Runtime } from '../runtime.js';
 import type { WasmTensor } from '../tensor.js';
 
-/** All that this backend has: every op of the contract and one that is optional. */
-export type WasmOps = Ops & Pick<OptionalOps, 'mambaStep'>;
-export type WasmOpName = OpName | 'mambaStep';
+/** All that this backend has: every op of the contract, and those that are optional. */
+export type WasmOps = Ops & OptionalOps;
+export type WasmOpName = OpName | OptionalOpName;
 
 /** An op as it is written here: with the runtime first, on arguments whose tensors live in its memory. */
 export type Op<K extends WasmOpName> = (
