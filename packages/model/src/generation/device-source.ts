@@ -84,8 +84,9 @@ export class DeviceSource implements TokenSource {
   async next(): Promise<readonly Choice[]> {
     while (this.#read < Math.min(this.#given + this.#ahead, this.#limit)) this.#enqueue();
     const { rows, values } = this.#pending.shift()!;
-    // On a backend that computes at once nothing here waits, and the event loop would not turn.
-    const [[tokens, logprobs]] = await Promise.all([values, nextTurn()]);
+    const [tokens, logprobs] = await values;
+    // On a backend that computes at once that was no wait, and the event loop did not turn.
+    if (this.#ahead === 0) await nextTurn();
     this.#given++;
     return this.#active.map((row) => {
       const slot = rows.indexOf(row);
