@@ -90,6 +90,7 @@ const TABLE: Record<string, Row> = {
   'temperature 0.3': { rows: 7, columns: 33, temperature: 0.3 },
   'temperature 5': { rows: 7, columns: 257, temperature: 5 },
   'temperature all but 0': { rows: 2, columns: 300, temperature: 1e-38 },
+  'temperature without end': { rows: 3, columns: 33, temperature: 1e60 },
   'ids behind the vocabulary do not exist': { rows: 5, columns: 64, vocabulary: 5, temperature: 3 },
   'top-k of 1': { rows: 3, columns: 2000, temperature: 1, topK: 1 },
   'top-k of 40': { rows: 5, columns: 5000, temperature: 0.8, topK: 40 },

@@ -20,8 +20,8 @@ export const sample: Op<'sample'> = (runtime, inputs) => {
   const stride = LINE * ceilDiv(4 * (16 * ceilDiv(blocks, 16) + 2 * blocks + 2 * parts), LINE);
   runtime.withMemory(rows * stride, (space) => {
     const ints = [addressOf(inputs.logits), space, columns, vocabulary, stride, topK];
-    // Finite, so that times a difference of zero it is zero.
-    const floats = [draws ? Math.min(1 / temperature, 1e30) : 0, topP, minP];
+    // Finite, so that times a difference of zero it is zero, and not so small that a float makes the zero of it that means greedy.
+    const floats = [draws ? Math.min(Math.max(1 / temperature, 1e-30), 1e30) : 0, topP, minP];
     const passes = rows * parts;
     runtime.runSequence([
       { kernel: SAMPLE_TOPS, pieces: passes, ints, work: (rows * vocabulary) / 2 },
