@@ -16,3 +16,17 @@ export function nextTurn(): Promise<void> {
     }
   });
 }
+
+/** Milliseconds of tokens until the event loop gets its turn, which costs a tenth of a small model's token. */
+const PATIENCE = 5;
+
+/** The same between tokens, but only when the last turn is a while ago. */
+export class Turns {
+  #last = performance.now();
+
+  async pass(): Promise<void> {
+    if (performance.now() - this.#last < PATIENCE) return;
+    await nextTurn();
+    this.#last = performance.now();
+  }
+}

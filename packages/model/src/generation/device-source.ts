@@ -1,7 +1,7 @@
 import type { Backend, SampleInputs, Tensor } from '@mamba-ts/backend';
 import { Random } from '@mamba-ts/ssm';
 import { type CapturedStep, type CapturingBackend, canCapture } from '../captured-step.js';
-import { nextTurn } from '../turn.js';
+import { Turns } from '../turn.js';
 import { diverged } from './diverged.js';
 import type { ResolvedSampling } from './options.js';
 import type { GenerationRows } from './rows.js';
@@ -38,6 +38,7 @@ export class DeviceSource implements TokenSource {
   readonly #ahead: number;
   readonly #limit: number;
   readonly #randoms: readonly Random[];
+  readonly #turns = new Turns();
   #active: readonly number[];
   /** Tokens that the next step reads; the step overwrites them with those that it samples. */
   #ids: Tensor;
@@ -86,7 +87,7 @@ export class DeviceSource implements TokenSource {
     const { rows, values } = this.#pending.shift()!;
     const [tokens, logprobs] = await values;
     // On a backend that computes at once that was no wait, and the event loop did not turn.
-    if (this.#ahead === 0) await nextTurn();
+    if (this.#ahead === 0) await this.#turns.pass();
     this.#given++;
     return this.#active.map((row) => {
       const slot = rows.indexOf(row);

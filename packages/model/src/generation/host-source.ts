@@ -1,5 +1,5 @@
 import { type Tensor, throwIfAborted } from '@mamba-ts/backend';
-import { nextTurn } from '../turn.js';
+import { Turns } from '../turn.js';
 import type { ResolvedSampling } from './options.js';
 import type { GenerationRows } from './rows.js';
 import { type Choice, Sampler } from './sampling.js';
@@ -10,6 +10,7 @@ export class HostSource implements TokenSource {
   readonly #rows: GenerationRows;
   readonly #samplers: readonly Sampler[];
   readonly #signal: AbortSignal | undefined;
+  readonly #turns = new Turns();
   #active: readonly number[];
   #logits: Tensor;
   /** Of each active row, its row in the logits. */
@@ -39,7 +40,7 @@ export class HostSource implements TokenSource {
     const data = (await this.#logits.data()) as Float32Array;
     const width = data.length / this.#logits.shape[0]!;
     this.#logits.dispose();
-    await nextTurn();
+    await this.#turns.pass();
     throwIfAborted(this.#signal, 'generate');
     const choices = this.#active.map((row, i) => {
       const from = this.#slots[i]! * width;
