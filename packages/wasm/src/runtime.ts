@@ -24,7 +24,7 @@ import { startWorker, type WorkerHandle } from './workers.js';
 
 const PAGE = 65536;
 /** Work, in multiply-adds or the like, under which handing over to a worker that looks for it costs more than it saves. */
-const SMALL = 15_000;
+const SMALL = 8_000;
 
 export interface Job {
   /** One of kernel-ids. */
