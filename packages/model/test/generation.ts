@@ -6,7 +6,19 @@ import { relativeError } from './compare.js';
 
 /* Generation on a backend that samples: for the tests of such backends. */
 
-const config = { dModel: 16, nLayer: 2, vocabSize: 24, dState: 8 };
+export const config = { dModel: 16, nLayer: 2, vocabSize: 24, dState: 8 };
+
+/** The same model on a new backend and on the reference one. */
+export async function pairOn<B extends Backend>(create: () => Promise<B>, seed = 1) {
+  const backend = await create();
+  const other = await createCpuBackend();
+  onTestFinished(() => other.dispose());
+  return {
+    backend,
+    lm: await MambaLM.create(config, { backend, seed }),
+    cpu: await MambaLM.create(config, { backend: other, seed }),
+  };
+}
 
 export async function step(lm: MambaLM, state: MambaState, token: number): Promise<number[]> {
   const { logits } = lm.step([token], state);
@@ -39,17 +51,7 @@ const SETTINGS: GenerateOptions[] = [
 
 /** `missing`: why there is no such backend here. `create` disposes it after the test. */
 export function testGeneration(missing: string | undefined, create: () => Promise<Backend>): void {
-  /** The same model there and on the reference backend. */
-  async function pair(seed = 1): Promise<{ backend: Backend; lm: MambaLM; cpu: MambaLM }> {
-    const backend = await create();
-    const other = await createCpuBackend();
-    onTestFinished(() => other.dispose());
-    return {
-      backend,
-      lm: await MambaLM.create(config, { backend, seed }),
-      cpu: await MambaLM.create(config, { backend: other, seed }),
-    };
-  }
+  const pair = (seed?: number) => pairOn(create, seed);
 
   describe.skipIf(missing)('generation', { timeout: 180_000 }, () => {
     test('samples on the device what the host samples', async () => {

@@ -1,24 +1,11 @@
 import type { Backend } from '@mamba-ts/backend';
-import { createCpuBackend } from '@mamba-ts/cpu';
 import { MambaLM } from '@mamba-ts/model';
-import { describe, expect, onTestFinished, test } from 'vitest';
-import { expectRead, step, testGeneration } from '../../model/test/generation.js';
+import { describe, expect, test } from 'vitest';
+import { config, expectRead, pairOn, step, testGeneration } from '../../model/test/generation.js';
 import type { WebgpuBackend } from '../src/index.js';
 import { far, noGpu, webgpu } from './backends.js';
 
-const config = { dModel: 16, nLayer: 2, vocabSize: 24, dState: 8 };
-
-/** The same model on webgpu and on the reference backend. */
-async function pair(seed = 1): Promise<{ backend: WebgpuBackend; lm: MambaLM; cpu: MambaLM }> {
-  const backend = await webgpu();
-  const other = await createCpuBackend();
-  onTestFinished(() => other.dispose());
-  return {
-    backend,
-    lm: await MambaLM.create(config, { backend, seed }),
-    cpu: await MambaLM.create(config, { backend: other, seed }),
-  };
-}
+const pair = () => pairOn(webgpu);
 
 const created = ({ counters: { pipelines, bindGroups, buffers } }: WebgpuBackend) =>
   `${pipelines} pipelines, ${bindGroups} bind groups, ${buffers} buffers`;
